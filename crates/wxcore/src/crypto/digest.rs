@@ -1,0 +1,67 @@
+//! Hashes and MACs, written as the lower-case or upper-case hex that WeChat compares.
+
+use aws_lc_rs::{digest, hmac};
+use md5::Digest as _;
+
+const LOWER: &[u8; 16] = b"0123456789abcdef";
+
+/// SHA-1 over the concatenation of `parts`. WeChat's push signature; not collision-safe.
+pub fn sha1(parts: &[&[u8]]) -> [u8; 20] {
+    finish(&digest::SHA1_FOR_LEGACY_USE_ONLY, parts)
+}
+
+/// SHA-256 over the concatenation of `parts`.
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    finish(&digest::SHA256, parts)
+}
+
+/// MD5 over `data`: Pay v2's signature and the key of its refund notices.
+pub fn md5(data: &[u8]) -> [u8; 16] {
+    md5::Md5::digest(data).into()
+}
+
+/// HMAC-SHA256 over the concatenation of `parts`.
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    copied(context.sign().as_ref())
+}
+
+/// `bytes` as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(LOWER.get(usize::from(nibble)).copied().unwrap_or(b'0'));
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
+/// A SHA-1 as 40 lower-case hex digits, without touching the heap.
+pub fn hex40(bytes: [u8; 20]) -> [u8; 40] {
+    let mut out = [0; 40];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        let digits = [byte >> 4, byte & 15];
+        for (slot, nibble) in pair.iter_mut().zip(digits) {
+            *slot = LOWER.get(usize::from(nibble)).copied().unwrap_or(b'0');
+        }
+    }
+    out
+}
+
+fn finish<const N: usize>(algorithm: &'static digest::Algorithm, parts: &[&[u8]]) -> [u8; N] {
+    let mut context = digest::Context::new(algorithm);
+    for part in parts {
+        context.update(part);
+    }
+    copied(context.finish().as_ref())
+}
+
+fn copied<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}

@@ -1,0 +1,50 @@
+//! The stages of a message's life. Files, errors, metrics, tests and benches are named after them.
+
+/// A step between HTTP in and HTTP out, in the order in which a message passes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Size, age and shape of the HTTP request; nothing is trusted yet.
+    Request,
+    /// The sender's signature.
+    Verify,
+    /// Decryption and the receive id.
+    Open,
+    /// XML or JSON into fields, strictly.
+    Parse,
+    /// Which destinations, and which of their nodes.
+    Route,
+    /// Limits and claims.
+    Admit,
+    /// Handing over: the destination took the message.
+    Dispatch,
+    /// The bytes that go back.
+    Reply,
+}
+
+impl Stage {
+    /// All stages, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Request,
+        Self::Verify,
+        Self::Open,
+        Self::Parse,
+        Self::Route,
+        Self::Admit,
+        Self::Dispatch,
+        Self::Reply,
+    ];
+
+    /// The lower-case name used in error codes and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Verify => "verify",
+            Self::Open => "open",
+            Self::Parse => "parse",
+            Self::Route => "route",
+            Self::Admit => "admit",
+            Self::Dispatch => "dispatch",
+            Self::Reply => "reply",
+        }
+    }
+}

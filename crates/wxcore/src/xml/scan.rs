@@ -1,0 +1,439 @@
+//! A strict scanner: it accepts a subset of XML 1.0 and reads that subset as any XML parser does
+//! (checked against quick-xml in `tests/xml.rs`).
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+use crate::fields::{Fields, Members, Node};
+
+/// Bounds on what is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Levels of elements below the outermost.
+    pub depth: u8,
+    /// Elements in all.
+    pub elements: u16,
+    /// Whether start tags may carry attributes, which are checked and dropped.
+    pub attributes: bool,
+    /// Whether an element may stand twice beside itself; it then becomes a list.
+    pub repeats: bool,
+}
+
+impl Limits {
+    /// What is read before anything is authenticated: one level, no repetition, no attributes.
+    pub const ENVELOPE: Self = Self {
+        depth: 1,
+        elements: 64,
+        attributes: false,
+        repeats: false,
+    };
+    /// A message. Unknown events pass through, so this is wide.
+    pub const MESSAGE: Self = Self {
+        depth: 32,
+        elements: 10_000,
+        attributes: true,
+        repeats: true,
+    };
+}
+
+/// Why XML was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XmlError {
+    /// Not well-formed, or markup that WeChat never writes (DTD, comment, processing instruction).
+    Malformed,
+    /// An element stands twice where none may.
+    Duplicate,
+    /// Deeper or larger than [`Limits`] allow.
+    TooMuch,
+}
+
+/// Distinct names beside each other; finding a repetition costs their square.
+const MAX_SIBLINGS: usize = 512;
+
+/// Parses a document and returns the children of its outermost element, whatever that is called.
+///
+/// # Errors
+/// [`XmlError`] for anything outside the accepted subset.
+pub fn parse(text: &str, limits: Limits) -> Result<Fields<'_>, XmlError> {
+    if text.contains('\0') {
+        return Err(XmlError::Malformed);
+    }
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        elements: 0,
+        limits,
+    };
+    scanner.prolog()?;
+    let (_, node) = scanner.element(0)?;
+    scanner.skip_blank();
+    if scanner.at != text.len() {
+        return Err(XmlError::Malformed);
+    }
+    match node {
+        Node::Map(members) => Ok(Fields::new(members)),
+        Node::Text(text) if text.trim().is_empty() => Ok(Fields::default()),
+        _ => Err(XmlError::Malformed),
+    }
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    elements: u16,
+    limits: Limits,
+}
+
+/// What a start tag was.
+struct Tag<'a> {
+    name: &'a str,
+    empty: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    fn skip_blank(&mut self) {
+        let rest = self.rest().as_bytes();
+        self.at += rest
+            .iter()
+            .position(|byte| !is_blank(*byte))
+            .unwrap_or(rest.len());
+    }
+
+    /// Everything up to `end`, which is consumed.
+    fn until(&mut self, end: &str) -> Result<&'a str, XmlError> {
+        let rest = self.rest();
+        let length = memmem::find(rest.as_bytes(), end.as_bytes()).ok_or(XmlError::Malformed)?;
+        self.at += length + end.len();
+        rest.get(..length).ok_or(XmlError::Malformed)
+    }
+
+    fn prolog(&mut self) -> Result<(), XmlError> {
+        self.eat("\u{feff}");
+        if self.rest().starts_with("<?xml") {
+            let declaration = self.until("?>")?;
+            let body = declaration.get(5..).unwrap_or_default();
+            if !body.starts_with([' ', '\t', '\r', '\n']) || body.contains(['<', '>', '&']) {
+                return Err(XmlError::Malformed);
+            }
+        }
+        self.skip_blank();
+        Ok(())
+    }
+
+    /// One element with all it holds; the scanner stands at its `<`.
+    fn element(&mut self, depth: u8) -> Result<(&'a str, Node<'a>), XmlError> {
+        self.elements += 1;
+        if depth > self.limits.depth || self.elements > self.limits.elements {
+            return Err(XmlError::TooMuch);
+        }
+        let tag = self.start_tag()?;
+        if tag.empty {
+            return Ok((tag.name, Node::Text(Cow::Borrowed(""))));
+        }
+        let node = self.content(depth)?;
+        if !(self.eat("</") && self.eat(tag.name)) {
+            return Err(XmlError::Malformed);
+        }
+        self.skip_blank();
+        if !self.eat(">") {
+            return Err(XmlError::Malformed);
+        }
+        Ok((tag.name, node))
+    }
+
+    fn start_tag(&mut self) -> Result<Tag<'a>, XmlError> {
+        if !self.eat("<") {
+            return Err(XmlError::Malformed);
+        }
+        let name = self.name()?;
+        loop {
+            let before = self.at;
+            self.skip_blank();
+            if self.eat(">") {
+                return Ok(Tag { name, empty: false });
+            }
+            if self.eat("/>") {
+                return Ok(Tag { name, empty: true });
+            }
+            if before == self.at || !self.limits.attributes {
+                return Err(XmlError::Malformed);
+            }
+            self.attribute()?;
+        }
+    }
+
+    /// Checked for shape and dropped: WeChat gives attributes no meaning.
+    fn attribute(&mut self) -> Result<(), XmlError> {
+        self.name()?;
+        self.skip_blank();
+        if !self.eat("=") {
+            return Err(XmlError::Malformed);
+        }
+        self.skip_blank();
+        let quote = if self.eat("\"") {
+            "\""
+        } else if self.eat("'") {
+            "'"
+        } else {
+            return Err(XmlError::Malformed);
+        };
+        let value = self.until(quote)?;
+        if value.contains('<') || unescape(value).is_none() {
+            return Err(XmlError::Malformed);
+        }
+        Ok(())
+    }
+
+    fn name(&mut self) -> Result<&'a str, XmlError> {
+        let rest = self.rest();
+        let length = rest
+            .bytes()
+            .position(|byte| !is_name(byte))
+            .unwrap_or(rest.len());
+        let name = rest.get(..length).ok_or(XmlError::Malformed)?;
+        if name.starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first))
+            || name.is_empty()
+        {
+            return Err(XmlError::Malformed);
+        }
+        self.at += length;
+        Ok(name)
+    }
+
+    /// Text and CDATA, or child elements with blanks between them; ends before `</`.
+    fn content(&mut self, depth: u8) -> Result<Node<'a>, XmlError> {
+        let mut text = Text::default();
+        let mut members = Members::new();
+        loop {
+            let rest = self.rest();
+            let length = memchr(b'<', rest.as_bytes()).ok_or(XmlError::Malformed)?;
+            let plain = rest.get(..length).ok_or(XmlError::Malformed)?;
+            if !plain.is_empty() {
+                text.plain(plain)?;
+                self.at += length;
+            }
+            match rest.as_bytes().get(length + 1) {
+                Some(b'/') => break,
+                Some(b'!') if self.eat("<![CDATA[") => text.section(self.until("]]>")?),
+                Some(b'!' | b'?') | None => return Err(XmlError::Malformed),
+                Some(_) => {
+                    let (name, node) = self.element(depth + 1)?;
+                    self.place(&mut members, name, node)?;
+                }
+            }
+        }
+        match (members.is_empty(), text.is_blank()) {
+            (true, _) => Ok(Node::Text(text.finish())),
+            (false, true) => Ok(Node::Map(members)),
+            (false, false) => Err(XmlError::Malformed),
+        }
+    }
+
+    /// Adds a child; one that stands there already makes a list of both.
+    fn place(
+        &self,
+        members: &mut Members<'a>,
+        name: &'a str,
+        node: Node<'a>,
+    ) -> Result<(), XmlError> {
+        if members.capacity() == 0 {
+            members.reserve(8);
+        }
+        let Some((_, there)) = members.iter_mut().rev().find(|(other, _)| other == name) else {
+            if members.len() == MAX_SIBLINGS {
+                return Err(XmlError::TooMuch);
+            }
+            members.push((Cow::Borrowed(name), node));
+            return Ok(());
+        };
+        if !self.limits.repeats {
+            return Err(XmlError::Duplicate);
+        }
+        if let Node::List(items) = there {
+            items.push(node);
+        } else {
+            let first = std::mem::replace(there, Node::Null);
+            *there = Node::List(vec![first, node]);
+        }
+        Ok(())
+    }
+}
+
+/// An element's text as it comes: blanks around a CDATA section are layout, not text.
+#[derive(Default)]
+struct Text<'a> {
+    value: Option<Cow<'a, str>>,
+    has_section: bool,
+}
+
+impl<'a> Text<'a> {
+    fn plain(&mut self, raw: &'a str) -> Result<(), XmlError> {
+        if raw.contains("]]>") {
+            return Err(XmlError::Malformed);
+        }
+        let text = unescape(raw).ok_or(XmlError::Malformed)?;
+        if self.has_section && raw.bytes().all(is_blank) {
+            return Ok(());
+        }
+        self.push(text);
+        Ok(())
+    }
+
+    fn section(&mut self, raw: &'a str) {
+        if !self.has_section && self.is_blank() {
+            self.value = None;
+        }
+        self.has_section = true;
+        self.push(Cow::Borrowed(raw));
+    }
+
+    fn push(&mut self, more: Cow<'a, str>) {
+        match &mut self.value {
+            None => self.value = Some(more),
+            Some(value) => value.to_mut().push_str(&more),
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.value
+            .as_ref()
+            .is_none_or(|value| value.bytes().all(is_blank))
+    }
+
+    fn finish(self) -> Cow<'a, str> {
+        self.value.unwrap_or_default()
+    }
+}
+
+/// Resolves the five predefined references and numeric ones; `None` for any other.
+fn unescape(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.contains('&') {
+        return Some(Cow::Borrowed(raw));
+    }
+    let mut pieces = raw.split('&');
+    let mut out = pieces.next()?.to_owned();
+    for piece in pieces {
+        let (name, tail) = piece.split_once(';')?;
+        out.push(reference(name)?);
+        out.push_str(tail);
+    }
+    Some(Cow::Owned(out))
+}
+
+fn reference(name: &str) -> Option<char> {
+    let code = match name {
+        "lt" => return Some('<'),
+        "gt" => return Some('>'),
+        "amp" => return Some('&'),
+        "quot" => return Some('"'),
+        "apos" => return Some('\''),
+        _ => name.strip_prefix('#')?,
+    };
+    let digits = code.strip_prefix('x').map_or((code, 10), |hex| (hex, 16));
+    if !digits
+        .0
+        .starts_with(|first: char| first.is_ascii_hexdigit())
+    {
+        return None;
+    }
+    let value = u32::from_str_radix(digits.0, digits.1).ok()?;
+    char::from_u32(value).filter(|found| !matches!(found, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'))
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':') || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, XmlError, parse};
+    use crate::fields::Node;
+
+    fn refused(text: &str) -> XmlError {
+        parse(text, Limits::MESSAGE).unwrap_err()
+    }
+
+    #[test]
+    fn text_cdata_references_and_layout() {
+        let text = "\u{feff}<?xml version=\"1.0\"?>\n<xml>\n <A><![CDATA[a]]]]><![CDATA[>b]]></A>\n\
+                    <B>&lt;&#20320;&#x597d;&gt;</B><C/><D> x </D><E>\n<![CDATA[ y ]]>\n</E></xml>\n";
+        let fields = parse(text, Limits::MESSAGE).unwrap();
+        let read = |name: &str| match fields.get(name) {
+            Some(Node::Text(text)) => text.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read("A"), "a]]>b");
+        assert_eq!(read("B"), "<你好>");
+        assert_eq!(read("C"), "");
+        assert_eq!(read("D"), " x ");
+        assert_eq!(read("E"), " y ");
+    }
+
+    #[test]
+    fn repetition_makes_a_list_where_it_may() {
+        let text = "<xml><L><I>1</I><I>2</I><I>3</I></L></xml>";
+        let fields = parse(text, Limits::MESSAGE).unwrap();
+        let Some(Node::List(items)) = fields.get("L").and_then(|list| list.member("I")) else {
+            panic!("no list");
+        };
+        assert_eq!(items.len(), 3);
+        let twice = "<xml><Encrypt>a</Encrypt><Encrypt>b</Encrypt></xml>";
+        assert_eq!(parse(twice, Limits::ENVELOPE), Err(XmlError::Duplicate));
+    }
+
+    #[test]
+    fn hostile_markup_is_refused() {
+        for text in [
+            "",
+            "<xml>",
+            "<xml></xm>",
+            "<xml></xml><xml></xml>",
+            "<!DOCTYPE xml [<!ENTITY a \"b\">]><xml>&a;</xml>",
+            "<xml>&a;</xml>",
+            "<xml><!-- c --></xml>",
+            "<xml><?php ?></xml>",
+            "<?php ?><xml></xml>",
+            "<xml><A>\0</A></xml>",
+            "<xml><A>&#0;</A></xml>",
+            "<xml><A>&#xD800;</A></xml>",
+            "<xml><A>x<B/></A></xml>",
+            "<xml><A>]]></A></xml>",
+            "<xml><A b=\"<\"/></xml>",
+            "<xml><A b=c/></xml>",
+            "<xml><1/></xml>",
+            "<xml>text</xml>",
+            "<![CDATA[x]]>",
+        ] {
+            assert_eq!(refused(text), XmlError::Malformed, "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let deep = format!("{}{}", "<a>".repeat(1000), "</a>".repeat(1000));
+        assert_eq!(refused(&deep), XmlError::TooMuch);
+        let wide: String = (0..600).map(|n| format!("<n{n}/>")).collect();
+        assert_eq!(refused(&format!("<xml>{wide}</xml>")), XmlError::TooMuch);
+        let long = "<i/>".repeat(20_000);
+        assert_eq!(refused(&format!("<xml>{long}</xml>")), XmlError::TooMuch);
+        let nested = "<xml><Encrypt><a/></Encrypt></xml>";
+        assert_eq!(parse(nested, Limits::ENVELOPE), Err(XmlError::TooMuch));
+    }
+}

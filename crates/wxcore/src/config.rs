@@ -1,6 +1,9 @@
 //! The one blob in which configuration crosses from Python: JSON, unknown keys refused.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde::Deserialize;
 
 /// A setting that cannot be used, by the path under which the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,3 +40,238 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Everything that the pipeline needs to know.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// In the order of the file; results name them by index.
+    pub accounts: Vec<AccountConfig>,
+    /// Groups of nodes that routes point to.
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamConfig>,
+    /// First match wins.
+    #[serde(default)]
+    pub routes: Vec<RouteConfig>,
+}
+
+/// One account, by kind.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AccountConfig {
+    /// 公众号.
+    Official(PushConfig),
+    /// 小程序.
+    Miniprogram(PushConfig),
+    /// 企业微信, own application or robot.
+    Wecom(PushConfig),
+    /// 企业微信, third-party application.
+    WecomSuite(PushConfig),
+    /// 第三方平台.
+    Component(PushConfig),
+    /// 微信支付 APIv3.
+    Pay(PayConfig),
+    /// 微信支付 APIv2.
+    PayV2(PayV2Config),
+    /// A team's own services.
+    Partner(PartnerConfig),
+}
+
+/// An account that WeChat pushes messages to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushConfig {
+    /// Its name in paths, events and logs.
+    pub name: String,
+    /// Appids, corpids or suite ids; empty text for a WeCom robot.
+    pub receive_ids: Vec<String>,
+    /// The first signs, all verify.
+    pub tokens: Vec<String>,
+    /// The first seals, all open.
+    #[serde(default)]
+    pub aes_keys: Vec<String>,
+    /// `plain`, `compatible` or `safe`.
+    pub mode: crate::account::Mode,
+    /// `xml` or `json`.
+    pub format: crate::account::Format,
+    /// Seconds after which a timestamp is stale.
+    pub max_age: i64,
+    /// For a platform: the only appids that `/cb/{account}/{appid}` takes; absent, any.
+    #[serde(default)]
+    pub authorizers: Option<Vec<String>>,
+}
+
+/// A merchant under APIv3.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayConfig {
+    /// Its name in paths, events and logs.
+    pub name: String,
+    /// Merchant ids that notices may name.
+    #[serde(default)]
+    pub mchids: Vec<String>,
+    /// 32 characters each.
+    pub apiv3_keys: Vec<String>,
+    /// Serial or `PUB_KEY_ID_…`, and PEM.
+    pub platform_keys: Vec<(String, String)>,
+}
+
+/// A merchant under APIv2.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayV2Config {
+    /// Its name in paths, events and logs.
+    pub name: String,
+    /// Merchant ids that notices may name.
+    #[serde(default)]
+    pub mchids: Vec<String>,
+    /// The API keys.
+    pub keys: Vec<String>,
+    /// `MD5` or `HMAC-SHA256`; absent, the signature's length says which.
+    #[serde(default)]
+    pub sign_type: Option<String>,
+    /// For the notices that carry APIv3 ciphertext.
+    #[serde(default)]
+    pub apiv3_keys: Vec<String>,
+}
+
+/// A service of the team's own that calls in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerConfig {
+    /// Its name in paths, events and logs.
+    pub name: String,
+    /// Its `app_id`.
+    pub app_id: String,
+    /// Shared secrets.
+    pub app_secrets: Vec<String>,
+    /// PEM.
+    pub public_keys: Vec<String>,
+}
+
+/// A named group of nodes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// As in `upstream:NAME`.
+    pub name: String,
+    /// Where messages are posted to.
+    pub nodes: Vec<NodeConfig>,
+    /// What stays together.
+    #[serde(default)]
+    pub hash: HashBy,
+}
+
+/// One node.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Names the node, too.
+    pub url: String,
+    /// Its share.
+    #[serde(default = "one")]
+    pub weight: f64,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+/// What a message's node is chosen by.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum HashBy {
+    /// The routing key: the user.
+    #[default]
+    Openid,
+    /// The account.
+    Account,
+    /// The idempotency key.
+    Key,
+    /// Nothing: the time decides.
+    None,
+}
+
+/// One rule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// All of these must hold.
+    #[serde(default)]
+    pub when: WhenConfig,
+    /// Index of the upstream, if the route leads to one.
+    #[serde(default)]
+    pub upstream: Option<usize>,
+    /// Whether the destination's answer is waited for.
+    #[serde(default)]
+    pub reply: ReplyMode,
+    /// Whether later routes may match as well.
+    #[serde(default)]
+    pub also: bool,
+}
+
+/// What the sender is told, and when.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyMode {
+    /// The acknowledgement of the kind.
+    #[default]
+    Ack,
+    /// What the destination answers.
+    Wait,
+}
+
+/// Conditions; the lists hold if any of their names does.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WhenConfig {
+    /// Account names.
+    pub account: OneOrMany,
+    /// Account kinds.
+    pub kind: OneOrMany,
+    /// `MsgType`.
+    #[serde(rename = "type")]
+    pub msg_type: OneOrMany,
+    /// `Event`.
+    pub event: OneOrMany,
+    /// `InfoType`.
+    pub info_type: OneOrMany,
+    /// `ChangeType`.
+    pub change_type: OneOrMany,
+    /// Pay's `event_type`.
+    pub event_type: OneOrMany,
+    /// Regular expression over `Content`.
+    pub content: Option<String>,
+    /// Regular expression over `EventKey`.
+    pub key: Option<String>,
+    /// Regular expression over the user.
+    pub openid: Option<String>,
+    /// Regular expressions over fields by dotted path.
+    pub field: BTreeMap<String, String>,
+}
+
+/// A name or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// `"text"`
+    One(String),
+    /// `["text", "image"]`
+    Many(Vec<String>),
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl OneOrMany {
+    /// The names, in lower case.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.to_ascii_lowercase()],
+            Self::Many(names) => names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        }
+    }
+}

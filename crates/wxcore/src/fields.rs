@@ -89,4 +89,12 @@ impl<'a> Node<'a> {
             Self::Null | Self::Map(_) | Self::List(_) => None,
         }
     }
+
+    /// Text as it stands, numbers and booleans written out, nothing for the rest.
+    pub fn scalar_verbatim(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            other => other.scalar().unwrap_or_default(),
+        }
+    }
 }

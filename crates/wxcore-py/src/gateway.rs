@@ -1,0 +1,291 @@
+//! `Gateway`: one call for each message, one frozen object out.
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyBytes;
+use wxcore::config::{Config, ConfigError, ReplyMode};
+use wxcore::gateway::Delivery;
+use wxcore::reject::Reject;
+use wxcore::reply::Answer;
+use wxcore::request::Request;
+use wxcore::time::UnixMillis;
+
+use crate::convert::{config_error, random};
+
+fn read(config: &[u8]) -> Result<Config, Vec<ConfigError>> {
+    // serde's text may quote a value, and values may be secrets: only the place is told.
+    serde_json::from_slice(config).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        vec![ConfigError::new(
+            place,
+            "the configuration blob does not have the expected shape",
+        )]
+    })
+}
+
+/// Every problem that compiling `config` meets, as `(path, reason)`.
+#[pyfunction]
+pub(crate) fn check(config: &[u8]) -> Vec<(String, String)> {
+    match read(config).and_then(|config| wxcore::gateway::Gateway::new(&config)) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems
+            .into_iter()
+            .map(|one| (one.path, one.reason))
+            .collect(),
+    }
+}
+
+/// Every cause of a refusal: `(code, blame, status, meaning)`.
+#[pyfunction]
+pub(crate) fn reasons() -> Vec<(String, &'static str, u16, &'static str)> {
+    let row = |reject: &Reject| {
+        (
+            reject.code(),
+            reject.blame().name(),
+            reject.status(),
+            reject.meaning(),
+        )
+    };
+    Reject::ALL.iter().map(row).collect()
+}
+
+/// All accounts and routes of a configuration, compiled. `config` is the JSON that
+/// `wxgate.settings.core_blob` writes; raises `ValueError` naming every problem.
+#[pyclass(frozen, module = "wxcore")]
+pub(crate) struct Gateway(wxcore::gateway::Gateway);
+
+#[pymethods]
+impl Gateway {
+    #[new]
+    fn new(config: &[u8]) -> PyResult<Self> {
+        read(config)
+            .and_then(|config| wxcore::gateway::Gateway::new(&config))
+            .map(Self)
+            .map_err(|problems| config_error(&problems))
+    }
+
+    /// Takes a request to `/cb/{account}` or `/cb/{account}/{authorizer}`.
+    ///
+    /// `query` is the raw query string; `headers` are needed where `needs_headers(account)`; `now` is
+    /// in milliseconds since 1970. Never raises for anything a stranger can send.
+    #[pyo3(signature = (account, authorizer, method, query, headers, body, now))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one crossing for each message, nothing packed"
+    )]
+    fn receive(
+        &self,
+        py: Python<'_>,
+        account: &str,
+        authorizer: Option<&str>,
+        method: &str,
+        query: &str,
+        headers: Vec<(PyBackedStr, PyBackedStr)>,
+        body: &[u8],
+        now: i64,
+    ) -> Received {
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let request = Request {
+            method,
+            query,
+            headers: &headers,
+            body,
+            now: UnixMillis(now),
+        };
+        match self.0.receive(account, authorizer, &request) {
+            wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
+            wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
+            wxcore::gateway::Received::Event(delivery) => Received::event(py, *delivery),
+        }
+    }
+
+    /// Turns a service's answer to `message` into `(status, content_type, body, code)`.
+    ///
+    /// Without a reply that is the acknowledgement; if `spec` is not a reply, `code` says why.
+    fn reply(
+        &self,
+        py: Python<'_>,
+        message: &Received,
+        spec: &[u8],
+        now: i64,
+    ) -> PyResult<(u16, &'static str, Py<PyBytes>, Option<&'static str>)> {
+        let acknowledge = |code| {
+            let Received {
+                status,
+                content_type,
+                body,
+                ..
+            } = message;
+            Ok((*status, *content_type, body.clone_ref(py), code))
+        };
+        let Some(delivery) = &message.delivery else {
+            return acknowledge(None);
+        };
+        let Some(to) = &delivery.reply else {
+            return acknowledge(None);
+        };
+        let spec = delivery.prescribed.unwrap_or(spec);
+        match self.0.reply(to, spec, UnixMillis(now), random()?) {
+            Ok(None) => acknowledge(None),
+            Ok(Some(answer)) => {
+                let body = PyBytes::new(py, &answer.body).unbind();
+                Ok((answer.status, answer.content_type, body, None))
+            }
+            Err(error) => acknowledge(Some(error.code())),
+        }
+    }
+
+    /// The refusal that a `code` of wxgate's own leads to: `(status, content_type, body)`.
+    #[staticmethod]
+    fn refusal<'py>(py: Python<'py>, code: &str) -> (u16, &'static str, Bound<'py, PyBytes>) {
+        let reject = Reject::ALL.iter().find(|reject| reject.code() == code);
+        let answer = Answer::refusal(reject.map_or(503, |reject| reject.status()));
+        (
+            answer.status,
+            answer.content_type,
+            PyBytes::new(py, &answer.body),
+        )
+    }
+
+    /// Names of the accounts, in the order of the configuration.
+    fn accounts(&self) -> Vec<(&str, &'static str)> {
+        self.0
+            .accounts()
+            .iter()
+            .map(|account| (account.name(), account.kind().name()))
+            .collect()
+    }
+
+    /// Whether requests to `account` are verified by their headers.
+    fn needs_headers(&self, account: &str) -> bool {
+        self.0
+            .account(account)
+            .is_some_and(|(_, account)| account.needs_headers())
+    }
+}
+
+/// What to do with a request: see `outcome`.
+#[pyclass(frozen, module = "wxcore")]
+pub(crate) struct Received {
+    /// `"answer"`, `"event"` or `"refused"`.
+    #[pyo3(get)]
+    outcome: &'static str,
+    /// What to answer; for an event, once it is handed over.
+    #[pyo3(get)]
+    status: u16,
+    /// Its media type.
+    #[pyo3(get)]
+    content_type: &'static str,
+    /// Its body.
+    #[pyo3(get)]
+    body: Py<PyBytes>,
+    /// Why it was refused, as `stage.reason`.
+    #[pyo3(get)]
+    code: Option<String>,
+    /// The CloudEvent, as JSON.
+    #[pyo3(get)]
+    event: Option<Py<PyBytes>>,
+    delivery: Option<Box<Delivery>>,
+}
+
+impl Received {
+    fn answered(py: Python<'_>, answer: &Answer, code: Option<String>) -> Self {
+        Self {
+            outcome: if code.is_some() { "refused" } else { "answer" },
+            status: answer.status,
+            content_type: answer.content_type,
+            body: PyBytes::new(py, &answer.body).unbind(),
+            code,
+            event: None,
+            delivery: None,
+        }
+    }
+
+    #[cold]
+    fn refused(py: Python<'_>, reject: Reject) -> Self {
+        Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
+    }
+
+    fn event(py: Python<'_>, delivery: Delivery) -> Self {
+        Self {
+            outcome: "event",
+            event: Some(PyBytes::new(py, &delivery.event).unbind()),
+            delivery: Some(Box::new(delivery)),
+            ..Self::answered(py, &Answer::text(""), None)
+        }
+        .acknowledged(py)
+    }
+
+    fn acknowledged(mut self, py: Python<'_>) -> Self {
+        if let Some(delivery) = &self.delivery {
+            self.status = delivery.ack.status;
+            self.content_type = delivery.ack.content_type;
+            self.body = PyBytes::new(py, &delivery.ack.body).unbind();
+        }
+        self
+    }
+
+    fn delivery(&self) -> PyResult<&Delivery> {
+        self.delivery.as_deref().ok_or_else(|| {
+            pyo3::exceptions::PyAttributeError::new_err("only an event has this attribute")
+        })
+    }
+}
+
+#[pymethods]
+impl Received {
+    /// The idempotency key.
+    #[getter]
+    fn id(&self) -> PyResult<&str> {
+        Ok(&self.delivery()?.id)
+    }
+
+    /// The CloudEvents type.
+    #[getter]
+    fn r#type(&self) -> PyResult<&str> {
+        Ok(&self.delivery()?.type_name)
+    }
+
+    /// The routing key.
+    #[getter]
+    fn key(&self) -> PyResult<&str> {
+        Ok(&self.delivery()?.key)
+    }
+
+    /// Where it goes: `(route, nodes, wait)` by index, the chosen node first.
+    #[getter]
+    fn destinations(&self) -> PyResult<Vec<(usize, Vec<usize>, bool)>> {
+        let destinations = &self.delivery()?.destinations;
+        let row = |one: &wxcore::route::Destination| {
+            (one.route, one.nodes.clone(), one.reply == ReplyMode::Wait)
+        };
+        Ok(destinations.iter().map(row).collect())
+    }
+
+    /// A nonce that must be new, and until when to remember it, in milliseconds.
+    #[getter]
+    fn nonce(&self) -> PyResult<Option<(String, i64)>> {
+        Ok(self
+            .delivery()?
+            .nonce
+            .as_ref()
+            .map(|(nonce, until)| (nonce.clone(), until.0)))
+    }
+
+    /// Whether the answer is prescribed, whatever the destinations say.
+    #[getter]
+    fn prescribed(&self) -> PyResult<bool> {
+        Ok(self.delivery()?.prescribed.is_some())
+    }
+
+    fn __repr__(&self) -> String {
+        match (&self.code, &self.delivery) {
+            (Some(code), _) => format!("<Received refused {code}>"),
+            (None, Some(delivery)) => format!("<Received event {}>", delivery.id),
+            (None, None) => "<Received answer>".to_owned(),
+        }
+    }
+}

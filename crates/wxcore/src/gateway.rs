@@ -1,0 +1,187 @@
+//! All accounts and routes, compiled: one call takes a request from bytes to what to do with it.
+
+use std::collections::HashMap;
+
+use crate::account::{Kind, PushAccount};
+use crate::config::{AccountConfig, Config, ConfigError};
+use crate::dialect::push::{self, Place};
+use crate::reject::Reject;
+use crate::reply::{self, Answer, ReplyError, ReplyTo};
+use crate::request::Request;
+use crate::route::{Destination, RouteTable};
+use crate::time::UnixMillis;
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Received {
+    /// Answer at once: a URL verification, or a probe.
+    Answer(Answer),
+    /// Hand over, then answer.
+    Event(Box<Delivery>),
+    /// Refuse; the cause is for logs and metrics only.
+    Refused(Reject),
+}
+
+/// A message that is to be handed over.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The CloudEvent, as JSON.
+    pub event: Vec<u8>,
+    /// Its idempotency key.
+    pub id: String,
+    /// Its CloudEvents type.
+    pub type_name: String,
+    /// Its routing key.
+    pub key: String,
+    /// Where it goes; never empty.
+    pub destinations: Vec<Destination>,
+    /// What the sender is told once it is handed over.
+    pub ack: Answer,
+    /// A reply that is given whatever the destinations say, for [`Gateway::reply`].
+    pub prescribed: Option<&'static [u8]>,
+    /// What a reply needs, for pushes.
+    pub reply: Option<ReplyTo>,
+    /// A nonce that must be new, and until when it has to be remembered.
+    pub nonce: Option<(String, UnixMillis)>,
+}
+
+/// One compiled account.
+pub enum Account {
+    /// A push account of any kind.
+    Push(Box<PushAccount>),
+}
+
+impl Account {
+    fn new(config: &AccountConfig) -> Result<Self, Vec<ConfigError>> {
+        let push = |kind, config| PushAccount::new(kind, config).map(Box::new).map(Self::Push);
+        match config {
+            AccountConfig::Official(config) => push(Kind::Official, config),
+            AccountConfig::Miniprogram(config) => push(Kind::Miniprogram, config),
+            AccountConfig::Wecom(config) => push(Kind::Wecom, config),
+            AccountConfig::WecomSuite(config) => push(Kind::WecomSuite, config),
+            AccountConfig::Component(config) => push(Kind::Component, config),
+            _ => Err(vec![]),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Push(account) => &account.name,
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Push(account) => account.kind,
+        }
+    }
+
+    /// Whether its requests are verified by their headers.
+    pub fn needs_headers(&self) -> bool {
+        self.kind() == Kind::Pay
+    }
+}
+
+/// Everything that receiving needs.
+pub struct Gateway {
+    accounts: Vec<Account>,
+    by_name: HashMap<String, usize>,
+    routes: RouteTable,
+}
+
+impl Gateway {
+    /// Compiles a configuration.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub fn new(config: &Config) -> Result<Self, Vec<ConfigError>> {
+        let mut problems = Vec::new();
+        let mut accounts = Vec::with_capacity(config.accounts.len());
+        for account in &config.accounts {
+            match Account::new(account) {
+                Ok(account) => accounts.push(account),
+                Err(more) => problems.extend(more),
+            }
+        }
+        let by_name: HashMap<String, usize> = accounts
+            .iter()
+            .enumerate()
+            .map(|(index, account)| (account.name().to_owned(), index))
+            .collect();
+        let routes = RouteTable::new(&config.routes, &config.upstreams)
+            .map_err(|more| problems.extend(more));
+        match routes {
+            Ok(routes) if problems.is_empty() => Ok(Self {
+                accounts,
+                by_name,
+                routes,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Takes a request to `/cb/{account}` or `/cb/{account}/{authorizer}`.
+    pub fn receive(
+        &self,
+        account: &str,
+        authorizer: Option<&str>,
+        request: &Request<'_>,
+    ) -> Received {
+        if is_container_probe(request) {
+            return Received::Answer(Answer::text("success"));
+        }
+        let Some((index, account)) = self.account(account) else {
+            return Received::Refused(Reject::UnknownAccount);
+        };
+        let place = Place {
+            account: index,
+            authorizer,
+        };
+        let received = match account {
+            Account::Push(account) => push::receive(account, place, request, &self.routes),
+        };
+        received.unwrap_or_else(Received::Refused)
+    }
+
+    /// Turns a service's answer into a reply; `None` if it says nothing.
+    ///
+    /// # Errors
+    /// [`ReplyError`] if it is not a reply.
+    pub fn reply(
+        &self,
+        to: &ReplyTo,
+        spec: &[u8],
+        now: UnixMillis,
+        random: [u8; 16],
+    ) -> Result<Option<Answer>, ReplyError> {
+        match self.accounts.get(to.account) {
+            Some(Account::Push(account)) => reply::reply(account, to, spec, now, random),
+            _ => Err(ReplyError::WrongFormat),
+        }
+    }
+
+    /// The account of that name, and its index.
+    pub fn account(&self, name: &str) -> Option<(usize, &Account)> {
+        let index = *self.by_name.get(name)?;
+        Some((index, self.accounts.get(index)?))
+    }
+
+    /// The accounts, in the order of the configuration.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+}
+
+/// WeChat Cloud Run asks whether something listens (protocol 1.7). Answered alike for every path, so
+/// it tells nobody which accounts exist; nothing is delivered, so it needs no signature.
+fn is_container_probe(request: &Request<'_>) -> bool {
+    const PROBES: [&[u8]; 2] = [
+        br#"{"action":"CheckContainerPath"}"#,
+        b"<xml><action>CheckContainerPath</action></xml>",
+    ];
+    request.method == "POST"
+        && request.body.len() <= 64
+        && PROBES.contains(&request.body.trim_ascii())
+}

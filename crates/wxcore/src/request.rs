@@ -1,0 +1,223 @@
+//! What came in over HTTP, and the guards that need no secret.
+
+use std::borrow::Cow;
+
+use crate::reject::Reject;
+use crate::time::UnixMillis;
+
+/// Longer query strings are refused; WeCom's encrypted `echostr` needs some hundred bytes.
+const MAX_QUERY: usize = 8 * 1024;
+/// How far ahead of this clock a sender's may run, in seconds.
+pub const MAX_AHEAD: i64 = 300;
+
+/// One HTTP request, body complete.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// In upper case.
+    pub method: &'a str,
+    /// The raw query string, without `?`.
+    pub query: &'a str,
+    /// Needed for Pay only; names in any case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The raw bytes: signatures cover them as they are.
+    pub body: &'a [u8],
+    /// When it arrived.
+    pub now: UnixMillis,
+}
+
+/// The parameters that matter, decoded once. `+` stays `+`: a blank never meant one here.
+#[derive(Debug, Default)]
+pub struct Query<'a> {
+    signature: Option<Cow<'a, str>>,
+    msg_signature: Option<Cow<'a, str>>,
+    timestamp: Option<Cow<'a, str>>,
+    nonce: Option<Cow<'a, str>>,
+    echostr: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a raw query string; unknown parameters are passed over unread.
+    ///
+    /// # Errors
+    /// [`Reject::BadQuery`] and [`Reject::DuplicateParameter`].
+    pub fn parse(raw: &'a str) -> Result<Self, Reject> {
+        if raw.len() > MAX_QUERY {
+            return Err(Reject::BadQuery);
+        }
+        let mut query = Self::default();
+        for pair in raw.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let slot = match &*decode(name)? {
+                "signature" => &mut query.signature,
+                "msg_signature" => &mut query.msg_signature,
+                "timestamp" => &mut query.timestamp,
+                "nonce" => &mut query.nonce,
+                "echostr" => &mut query.echostr,
+                _ => continue,
+            };
+            if slot.replace(decode(value)?).is_some() {
+                return Err(Reject::DuplicateParameter);
+            }
+        }
+        Ok(query)
+    }
+
+    /// `signature`, over token, timestamp and nonce.
+    ///
+    /// # Errors
+    /// [`Reject::MissingParameter`] if absent or empty; so for all of these.
+    pub fn signature(&self) -> Result<&str, Reject> {
+        present(self.signature.as_ref())
+    }
+
+    /// `msg_signature`, over the ciphertext too.
+    ///
+    /// # Errors
+    /// [`Reject::MissingParameter`].
+    pub fn msg_signature(&self) -> Result<&str, Reject> {
+        present(self.msg_signature.as_ref())
+    }
+
+    /// `nonce`.
+    ///
+    /// # Errors
+    /// [`Reject::MissingParameter`].
+    pub fn nonce(&self) -> Result<&str, Reject> {
+        present(self.nonce.as_ref())
+    }
+
+    /// `echostr`, of a URL verification.
+    ///
+    /// # Errors
+    /// [`Reject::MissingParameter`].
+    pub fn echostr(&self) -> Result<&str, Reject> {
+        present(self.echostr.as_ref())
+    }
+
+    /// `timestamp`, checked against the clock.
+    ///
+    /// # Errors
+    /// [`Reject::MissingParameter`] and those of [`check_age`].
+    pub fn timestamp(&self, max_age: i64, now: UnixMillis) -> Result<&str, Reject> {
+        let timestamp = present(self.timestamp.as_ref())?;
+        check_age(timestamp, max_age, now)?;
+        Ok(timestamp)
+    }
+}
+
+/// Refuses a timestamp older than `max_age` seconds or more than [`MAX_AHEAD`] ahead.
+///
+/// # Errors
+/// [`Reject::BadTimestamp`], [`Reject::Stale`], [`Reject::Future`].
+pub fn check_age(timestamp: &str, max_age: i64, now: UnixMillis) -> Result<(), Reject> {
+    if timestamp.is_empty() || !timestamp.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Reject::BadTimestamp);
+    }
+    let seconds: i64 = timestamp.parse().map_err(|_| Reject::BadTimestamp)?;
+    let age = now.seconds().saturating_sub(seconds);
+    if age >= max_age {
+        return Err(Reject::Stale);
+    }
+    if age <= -MAX_AHEAD {
+        return Err(Reject::Future);
+    }
+    Ok(())
+}
+
+fn present<'q>(value: Option<&'q Cow<'_, str>>) -> Result<&'q str, Reject> {
+    value
+        .map(|text| &**text)
+        .filter(|text| !text.is_empty())
+        .ok_or(Reject::MissingParameter)
+}
+
+/// Percent-decodes; refuses what is not valid.
+fn decode(raw: &str) -> Result<Cow<'_, str>, Reject> {
+    if !raw.contains('%') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut pieces = raw.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, tail) = piece.split_at_checked(2).ok_or(Reject::BadQuery)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Reject::BadQuery);
+        }
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| Reject::BadQuery)?);
+        bytes.extend_from_slice(tail.as_bytes());
+    }
+    String::from_utf8(bytes)
+        .map(Cow::Owned)
+        .map_err(|_| Reject::BadQuery)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Query, check_age};
+    use crate::reject::Reject;
+    use crate::time::UnixMillis;
+
+    const NOW: UnixMillis = UnixMillis::from_seconds(1_700_000_000);
+
+    #[test]
+    fn plus_stays_plus_and_escapes_are_strict() {
+        let query = Query::parse("echostr=a+b%2B%2f%3D&nonce%5B%5D=1&x=%zz").unwrap();
+        assert_eq!(query.echostr(), Ok("a+b+/="));
+        assert_eq!(query.nonce(), Err(Reject::MissingParameter));
+        for bad in [
+            "nonce=%",
+            "nonce=%4",
+            "nonce=%4g",
+            "nonce=%+4",
+            "nonce=%ff",
+            "%ff=1",
+        ] {
+            assert_eq!(Query::parse(bad).err(), Some(Reject::BadQuery), "{bad}");
+        }
+        assert_eq!(
+            Query::parse(&"x".repeat(9000)).err(),
+            Some(Reject::BadQuery)
+        );
+    }
+
+    #[test]
+    fn absent_empty_and_doubled_parameters_are_refused() {
+        let query = Query::parse("signature=&timestamp=1700000000").unwrap();
+        assert_eq!(query.signature(), Err(Reject::MissingParameter));
+        assert_eq!(query.msg_signature(), Err(Reject::MissingParameter));
+        assert_eq!(query.timestamp(300, NOW), Ok("1700000000"));
+        for doubled in [
+            "nonce=1&nonce=1",
+            "signature=a&x&signature=",
+            "nonce=1&%6eonce=2",
+        ] {
+            assert_eq!(
+                Query::parse(doubled).err(),
+                Some(Reject::DuplicateParameter),
+                "{doubled}"
+            );
+        }
+    }
+
+    #[test]
+    fn age_is_bounded_both_ways() {
+        let check = |text: &str| check_age(text, 300, NOW);
+        assert_eq!(check("1700000000"), Ok(()));
+        assert_eq!(check("1699999701"), Ok(()));
+        assert_eq!(check("1699999700"), Err(Reject::Stale));
+        assert_eq!(check("0"), Err(Reject::Stale));
+        assert_eq!(check("1700000299"), Ok(()));
+        assert_eq!(check("1700000300"), Err(Reject::Future));
+        for bad in [
+            "",
+            "-1",
+            "+1700000000",
+            "1.7e9",
+            "now",
+            " 1700000000",
+            "99999999999999999999",
+        ] {
+            assert_eq!(check(bad), Err(Reject::BadTimestamp), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+"""The operator's side: health, readiness and metrics, on a listener of its own."""
+
+from wxgate.admin.server import Admin
+
+__all__ = ["Admin"]

@@ -1,0 +1,110 @@
+"""``Gateway``: the whole of wxgate as one object that speaks ASGI and RSGI."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from wxgate import asgi, rsgi
+from wxgate.handlers import Registered, conditions
+from wxgate.lifespan import Shared, State, close_state, open_state
+from wxgate.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from granian.rsgi import HTTPProtocol, Scope
+
+    from wxgate.asgi import Message, Receive, Send
+    from wxgate.sinks.function import Handler
+
+
+class Gateway:
+    """A gateway, from its configuration and the team's handlers.
+
+    Serve it with ``wxgate serve --app module:gateway``, or with any ASGI or RSGI server.
+    """
+
+    def __init__(
+        self, settings: Settings | Path | str = "wxgate.toml", *, shared: Shared | None = None
+    ) -> None:
+        """Read the configuration. Raises ``wxgate.errors.ConfigError`` with every problem."""
+        self.settings = settings if isinstance(settings, Settings) else load(Path(settings))
+        self.shared = shared or Shared()
+        self._handlers: list[Registered] = []
+        self._state: State | None = None
+        self._opening = asyncio.Lock()
+
+    def on(
+        self, account: str | None = None, *, type: str | None = None, event: str | None = None  # noqa: A002 (WeChat's word)
+    ) -> Callable[[Handler], Handler]:
+        """Have an async function answer messages; handlers come before the file's routes.
+
+        The function gets an ``Event`` and returns text, a reply object or None. Without arguments
+        it takes every message.
+        """
+
+        def register(function: Handler) -> Handler:
+            self._handlers.append(Registered(conditions(account, type, event), function))
+            return function
+
+        return register
+
+    async def open(self) -> State:
+        """Start, unless started: compile, open stores and connections."""
+        async with self._opening:
+            if self._state is None:
+                self._state = await open_state(self.settings, self._handlers, self.shared)
+            return self._state
+
+    async def aclose(self) -> None:
+        """Drain and stop."""
+        state, self._state = self._state, None
+        if state is not None:
+            await close_state(state)
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self.aclose()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] == "http":
+            await asgi.serve(self._state or await self.open(), scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        """Speak RSGI."""
+        if scope.proto == "http":
+            await rsgi.serve(self._state or await self.open(), scope, protocol)
+        else:
+            protocol.close(None)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start with a granian worker."""
+        loop.run_until_complete(self.open())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop with a granian worker."""
+        loop.run_until_complete(self.aclose())

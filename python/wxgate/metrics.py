@@ -1,0 +1,96 @@
+"""Counters of all workers in one shared block, and the text that Prometheus reads.
+
+A worker writes only its own region, from one thread; whoever answers a scrape adds them up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wxcore._wxcore import reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+UNKNOWN = "-"
+"""The row of requests to no account."""
+
+_OUTCOMES = ("answered", "accepted", "delivered", "replied", "late", "late_failed")
+_REPLY_PROBLEMS = (
+    "reply.unreadable",
+    "reply.unknown_type",
+    "reply.missing_field",
+    "reply.wrong_format",
+    "reply.too_large",
+)
+_HELP = {
+    "answered": "URL verifications and probes answered.",
+    "accepted": "Messages acknowledged.",
+    "delivered": "Messages that every destination has taken.",
+    "replied": "Messages answered with a reply.",
+    "late": "Messages acknowledged before the awaited answer came.",
+    "late_failed": "Of those, the ones whose destination failed afterwards.",
+}
+_WORD = 8
+
+
+class Layout:
+    """Which counter stands where."""
+
+    def __init__(self, accounts: Sequence[str]) -> None:
+        """One row for each account and one for unknown ones."""
+        self.accounts = (UNKNOWN, *accounts)
+        self.columns = (*_OUTCOMES, *_REPLY_PROBLEMS, *(code for code, *_ in reasons()))
+        self._rows = {name: row * len(self.columns) for row, name in enumerate(self.accounts)}
+        self._places = {name: place for place, name in enumerate(self.columns)}
+
+    @property
+    def size(self) -> int:
+        """Bytes of one worker's region."""
+        return len(self.accounts) * len(self.columns) * _WORD
+
+    def at(self, account: str, column: str) -> int:
+        """Index of a counter; of the unknown row for names that are not configured."""
+        return self._rows.get(account, 0) + self._places[column]
+
+
+class Counters:
+    """The counters that one worker writes, and the regions of all that it can read."""
+
+    def __init__(self, layout: Layout, block: memoryview | None = None, worker: int = 0) -> None:
+        """Write region ``worker`` of ``block``; without a block, memory of one's own."""
+        self._layout = layout
+        words = (block or memoryview(bytearray(layout.size))).cast("Q")
+        length = layout.size // _WORD
+        self._regions = [words[at : at + length] for at in range(0, len(words), length)]
+        self._own = self._regions[worker]
+
+    def add(self, account: str, column: str) -> None:
+        """Count one."""
+        self._own[self._layout.at(account, column)] += 1
+
+    def total(self, account: str, column: str) -> int:
+        """Return the sum over all workers."""
+        at = self._layout.at(account, column)
+        return sum(region[at] for region in self._regions)
+
+    def render(self) -> str:
+        """Return Prometheus' text format."""
+        return "\n".join([*self._outcomes(), *self._refusals(), ""])
+
+    def _outcomes(self) -> Iterator[str]:
+        for column in _OUTCOMES:
+            name = f"wxgate_{column}_total"
+            yield f"# HELP {name} {_HELP[column]}"
+            yield f"# TYPE {name} counter"
+            for account in self._layout.accounts:
+                yield f'{name}{{account="{account}"}} {self.total(account, column)}'
+
+    def _refusals(self) -> Iterator[str]:
+        name = "wxgate_refused_total"
+        yield f"# HELP {name} Requests refused, and answers that were no reply, by code."
+        yield f"# TYPE {name} counter"
+        for account in self._layout.accounts:
+            for code in self._layout.columns[len(_OUTCOMES) :]:
+                if count := self.total(account, code):
+                    yield f'{name}{{account="{account}",code="{code}"}} {count}'

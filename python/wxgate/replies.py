@@ -1,0 +1,84 @@
+"""Passive replies (被动回复) as objects; a plain ``str`` is a text reply."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Reply(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """What a handler may return."""
+
+
+class Text(_Reply, tag="text"):
+    """Text."""
+
+    content: str
+
+
+class Image(_Reply, tag="image"):
+    """An image by its media id."""
+
+    media_id: str
+
+
+class Voice(_Reply, tag="voice"):
+    """A voice message by its media id."""
+
+    media_id: str
+
+
+class Video(_Reply, tag="video"):
+    """A video by its media id."""
+
+    media_id: str
+    title: str = ""
+    description: str = ""
+
+
+class Music(_Reply, tag="music"):
+    """Music; only the thumbnail is required."""
+
+    thumb_media_id: str
+    title: str = ""
+    description: str = ""
+    music_url: str = ""
+    hq_music_url: str = ""
+
+
+class Article(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of ``News``."""
+
+    title: str
+    description: str = ""
+    pic_url: str = ""
+    url: str = ""
+
+
+class News(_Reply, tag="news"):
+    """Articles with pictures: up to 8, but only 1 in answer to what a user sends."""
+
+    articles: list[Article]
+
+
+class TransferCustomerService(_Reply, tag="transfer_customer_service"):
+    """Hand the conversation to customer service, or to one agent of it."""
+
+    kf_account: str = ""
+
+
+Reply = Text | Image | Voice | Video | Music | News | TransferCustomerService
+
+
+def encode(reply: str | Reply | None) -> bytes:
+    """Return the JSON that ``wxcore`` turns into a reply; empty for none.
+
+    Raises ``TypeError`` for anything that is not a reply.
+    """
+    if reply is None:
+        return b""
+    if isinstance(reply, str):
+        reply = Text(reply)
+    if not isinstance(reply, _Reply):
+        problem = f"a handler returns str, a reply or None, not {type(reply).__name__}"
+        raise TypeError(problem)
+    return msgspec.json.encode(reply)

@@ -1,0 +1,126 @@
+"""``wxgate serve``: granian, set up so that strangers cannot hold it."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import multiprocessing
+import os
+import socket
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from wxgate.gateway import Gateway
+from wxgate.lifespan import Shared
+from wxgate.metrics import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wxgate.settings import Settings
+
+_HEADERS_WITHIN_MS = 5_000
+"""Also the idle limit of a kept-alive connection."""
+_BACKLOG = 4096
+_KILL_AFTER_S = 1
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class _Family:
+    """What the workers share: counters, the operator's listener, and who is which worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make it all before any worker forks."""
+        self._workers = settings.server.workers
+        size = Layout(list(settings.account)).size
+        self._counters = memoryview(mmap.mmap(-1, size * self._workers))
+        self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
+        self._lock = multiprocessing.Lock()
+        admin = settings.server.admin
+        self._admin = None if admin is None else _listen(admin.host, admin.port)
+
+    def join(self) -> Shared:
+        """Take the first place whose worker is gone. Called in a worker that has just forked."""
+        with self._lock:
+            free = (at for at, pid in enumerate(self._pids) if not (pid and _alive(pid)))
+            worker = next(free, 0)
+            self._pids[worker] = os.getpid()
+        return Shared(self._counters, worker, self._admin)
+
+
+def serve(settings: Settings, app: str | None = None) -> int:
+    """Run until a signal; ``app`` names a ``Gateway`` of the team's own, as ``module:name``."""
+    _log_to_stderr(settings.server.log_level)
+    family = _Family(settings)
+    server = _granian(settings)
+    try:
+        server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], Gateway]:
+    def load() -> Gateway:
+        shared = family.join()
+        if app is None:
+            return Gateway(settings, shared=shared)
+        module, _, name = app.partition(":")
+        gateway: Gateway = getattr(import_module(module), name)
+        gateway.shared = shared
+        return gateway
+
+    return load
+
+
+def _granian(settings: Settings) -> Granian:
+    listen = settings.server.listen
+    return Granian(
+        "wxgate.serve",
+        address=listen.host,
+        port=listen.port,
+        interface=Interfaces.RSGI,
+        workers=settings.server.workers,
+        runtime_threads=1,
+        runtime_mode=RuntimeModes.st,
+        loop=Loops.uvloop,
+        # Not "auto": there a silent connection outlives the header timeout.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_MS),
+        websockets=False,
+        backlog=_BACKLOG,
+        # Counts open connections, not requests, and is divided among the workers by default.
+        backpressure=_BACKLOG,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=max(1, round(settings.server.drain) + _KILL_AFTER_S),
+        process_name=None,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the operator's listener once; every worker accepts from it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(64)
+    listener.setblocking(False)
+    return listener
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)

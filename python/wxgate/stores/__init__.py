@@ -1,0 +1,1 @@
+"""What must be remembered beyond one request."""

@@ -7,6 +7,8 @@ pub mod digest;
 pub mod gcm;
 pub mod pem;
 pub mod rsa;
+#[cfg(feature = "sm")]
+pub mod sm;
 pub mod x509;
 
 #[cfg(test)]

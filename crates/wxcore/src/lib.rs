@@ -19,3 +19,5 @@ pub mod fields;
 pub mod json;
 
 pub mod xml;
+
+pub mod dialect;

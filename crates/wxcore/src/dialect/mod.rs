@@ -1,0 +1,7 @@
+//! The callback protocols that are not a push: payment notices, and callbacks between a team's services.
+
+pub mod pay;
+
+pub(crate) mod clock;
+pub(crate) mod headers;
+pub(crate) mod members;

@@ -21,3 +21,5 @@ pub mod json;
 pub mod xml;
 
 pub mod dialect;
+
+pub mod sign;

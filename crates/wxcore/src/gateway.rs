@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::account::{Kind, PushAccount};
+use crate::account::{Format, Kind, PushAccount};
 use crate::config::{AccountConfig, Config, ConfigError};
+use crate::dialect::partner::PartnerAccount;
+use crate::dialect::pay::PayAccount;
+use crate::dialect::pay_v2::PayV2Account;
 use crate::dialect::push::{self, Place};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
@@ -49,6 +52,12 @@ pub struct Delivery {
 pub enum Account {
     /// A push account of any kind.
     Push(Box<PushAccount>),
+    /// A merchant under APIv3.
+    Pay(Box<PayAccount>),
+    /// A merchant under APIv2.
+    PayV2(Box<PayV2Account>),
+    /// A service of the team's own.
+    Partner(Box<PartnerAccount>),
 }
 
 impl Account {
@@ -60,7 +69,13 @@ impl Account {
             AccountConfig::Wecom(config) => push(Kind::Wecom, config),
             AccountConfig::WecomSuite(config) => push(Kind::WecomSuite, config),
             AccountConfig::Component(config) => push(Kind::Component, config),
-            _ => Err(vec![]),
+            AccountConfig::Pay(config) => PayAccount::new(config).map(Box::new).map(Self::Pay),
+            AccountConfig::PayV2(config) => {
+                PayV2Account::new(config).map(Box::new).map(Self::PayV2)
+            }
+            AccountConfig::Partner(config) => {
+                PartnerAccount::new(config).map(Box::new).map(Self::Partner)
+            }
         }
     }
 
@@ -68,6 +83,9 @@ impl Account {
     pub fn name(&self) -> &str {
         match self {
             Self::Push(account) => &account.name,
+            Self::Pay(account) => &account.name,
+            Self::PayV2(account) => &account.name,
+            Self::Partner(account) => &account.name,
         }
     }
 
@@ -75,6 +93,9 @@ impl Account {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Push(account) => account.kind,
+            Self::Pay(_) => Kind::Pay,
+            Self::PayV2(_) => Kind::PayV2,
+            Self::Partner(_) => Kind::Partner,
         }
     }
 
@@ -141,6 +162,10 @@ impl Gateway {
         };
         let received = match account {
             Account::Push(account) => push::receive(account, place, request, &self.routes),
+            _ if authorizer.is_some() => Err(Reject::UnknownAccount),
+            Account::Pay(account) => account.receive(request, &self.routes),
+            Account::PayV2(account) => account.receive(index, request, &self.routes),
+            Account::Partner(account) => account.receive(index, request, &self.routes),
         };
         received.unwrap_or_else(Received::Refused)
     }
@@ -158,7 +183,9 @@ impl Gateway {
     ) -> Result<Option<Answer>, ReplyError> {
         match self.accounts.get(to.account) {
             Some(Account::Push(account)) => reply::reply(account, to, spec, now, random),
-            _ => Err(ReplyError::WrongFormat),
+            Some(Account::PayV2(_)) => reply::verbatim(Format::Xml, spec),
+            Some(Account::Partner(_)) => reply::verbatim(Format::Json, spec),
+            Some(Account::Pay(_)) | None => Err(ReplyError::WrongFormat),
         }
     }
 

@@ -40,8 +40,11 @@ pub mod json;
 
 pub mod xml;
 
+mod clock;
 pub mod time;
 
 pub mod config;
 
 pub mod crypto;
+
+pub mod sign;

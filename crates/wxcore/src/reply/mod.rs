@@ -86,7 +86,7 @@ pub fn acknowledgement(account: &PushAccount, message: &Message<'_>) -> Answer {
 }
 
 /// What a reply to a push has to know of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplyTo {
     /// Index of the account.
     pub account: usize,
@@ -142,6 +142,21 @@ pub fn reply(
         (Format::Json, Kind::Wecom) => Answer::json(sealed.robot_json()),
         (Format::Json, _) => Answer::json(sealed.json()),
     }))
+}
+
+/// Takes a service's answer as it is, for senders whose answers have no envelope: Pay v2's XML, a
+/// partner's JSON. `None` if it says nothing.
+///
+/// # Errors
+/// [`ReplyError::WrongFormat`].
+pub fn verbatim(format: Format, spec: &[u8]) -> Result<Option<Answer>, ReplyError> {
+    let spec = spec.trim_ascii();
+    match (format, spec.first()) {
+        (_, None) => Ok(None),
+        (Format::Xml, Some(b'<')) => Ok(Some(Answer::xml(spec))),
+        (Format::Json, Some(b'{')) => Ok(Some(Answer::json(spec))),
+        _ => Err(ReplyError::WrongFormat),
+    }
 }
 
 /// An encrypted reply before it is written (protocol 1.5).

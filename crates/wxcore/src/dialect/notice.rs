@@ -1,0 +1,120 @@
+//! What notices that are not pushes have in common on their way to an event.
+
+use std::borrow::Cow;
+
+use crate::account::Kind;
+use crate::event::Head;
+use crate::fields::Fields;
+use crate::gateway::{Delivery, Received};
+use crate::reject::Reject;
+use crate::reply::{Answer, ReplyTo};
+use crate::route::{Facts, HashKeys, RouteTable};
+use crate::time::UnixMillis;
+
+/// A verified and opened notice.
+pub(crate) struct Notice<'a> {
+    /// The account's name.
+    pub(crate) account: &'a str,
+    /// The account's kind.
+    pub(crate) kind: Kind,
+    /// The end of the CloudEvents type.
+    pub(crate) name: String,
+    /// Its identity within the account.
+    pub(crate) id: String,
+    /// What it is about.
+    pub(crate) subject: Option<String>,
+    /// When it happened.
+    pub(crate) time: UnixMillis,
+    /// What routing may ask of it.
+    pub(crate) fields: Fields<'a>,
+    /// `event_type`, which stands outside the fields.
+    pub(crate) event_type: Option<String>,
+    /// The event's `data`: one JSON value.
+    pub(crate) data: Vec<u8>,
+    /// Whether it names another merchant than the account does.
+    pub(crate) mismatch: bool,
+}
+
+/// What goes back.
+pub(crate) struct Outcome {
+    /// Once it is handed over.
+    pub(crate) ack: Answer,
+    /// Set if a destination's answer may take the place of the acknowledgement.
+    pub(crate) reply: Option<ReplyTo>,
+    /// A nonce that must be new.
+    pub(crate) nonce: Option<(String, UnixMillis)>,
+}
+
+impl Notice<'_> {
+    /// Routes it and writes the event.
+    pub(crate) fn deliver(
+        self,
+        outcome: Outcome,
+        now: UnixMillis,
+        routes: &RouteTable,
+    ) -> Result<Received, Reject> {
+        let id = format!("{}:{}", self.account, self.id);
+        let key = self.subject.clone().unwrap_or_else(|| id.clone());
+        let keys = HashKeys {
+            routing: &key,
+            account: self.account,
+            id: &id,
+            tick: now.0,
+        };
+        let destinations = routes.pick(&self, keys);
+        if destinations.is_empty() {
+            return Err(Reject::NoRoute);
+        }
+        let head = Head {
+            id: &id,
+            account: self.account,
+            authorizer: None,
+            kind: self.kind.name(),
+            name: &self.name,
+            subject: self.subject.as_deref(),
+            time: self.time,
+            key: &key,
+            mismatch: self.mismatch,
+        };
+        let event = head.write(self.data.len(), |out| out.extend_from_slice(&self.data));
+        let type_name = head.type_name();
+        Ok(Received::Event(Box::new(Delivery {
+            event,
+            type_name,
+            destinations,
+            ack: outcome.ack,
+            prescribed: None,
+            reply: outcome.reply,
+            nonce: outcome.nonce,
+            key,
+            id,
+        })))
+    }
+}
+
+impl Facts for Notice<'_> {
+    fn account(&self) -> &str {
+        self.account
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn field(&self, path: &str) -> Option<Cow<'_, str>> {
+        match path {
+            "event_type" => self.event_type.as_deref().map(Cow::Borrowed),
+            path => self.fields.path(path),
+        }
+    }
+
+    fn openid(&self) -> Option<Cow<'_, str>> {
+        let paths = [
+            "payer.openid",
+            "payer.sp_openid",
+            "payer.sub_openid",
+            "openid",
+        ];
+        paths.into_iter().find_map(|path| self.fields.path(path))
+    }
+}

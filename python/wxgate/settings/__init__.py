@@ -1,8 +1,10 @@
 """Configuration: one TOML file, read once into frozen Structs.
 
-`load` is the way in. The tables are in `server`, `push`, `pay`, `upstream` and `route`.
+`load` is the way in, `core_blob` the way on to the Rust core. The tables are in `server`, `push`, `pay`, `upstream` and `route`.
 """
 
+from wxgate.settings.blob import core_blob
+from wxgate.settings.core import core_problems
 from wxgate.settings.load import load
 from wxgate.settings.model import Account, Settings
 from wxgate.settings.problems import Problem
@@ -13,5 +15,7 @@ __all__ = [
     "Problem",
     "Secret",
     "Settings",
+    "core_blob",
+    "core_problems",
     "load",
 ]

@@ -1,0 +1,53 @@
+"""The command line. Each command is a module here, imported only when it is called.
+
+A command has `add(commands)`, which describes its arguments, and `run(args)`, which returns 0
+for done, 1 for a problem found, or 2 for wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from wxgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "init": "write a first wxgate.toml",
+    "check": "say everything that is wrong with a configuration",
+    "serve": "run the gateway",
+    "doctor": "look for what keeps WeChat's calls from arriving",
+    "send": "play WeChat once against a running gateway",
+    "demo": "show messages going in encrypted and coming out readable",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names and return the exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if not words or words[0] not in COMMANDS:
+        overview = _overview()
+        overview.parse_args(words)
+        overview.error("the command comes first")
+    command = import_module(f"{__name__}.{words[0]}")
+    commands = argparse.ArgumentParser(prog="wxgate").add_subparsers()
+    command.add(commands)
+    args = commands.choices[words[0]].parse_args(words[1:])
+    try:
+        return int(command.run(args))
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _overview() -> argparse.ArgumentParser:
+    """Return a parser that knows the names of the commands and nothing else of them."""
+    parser = argparse.ArgumentParser(prog="wxgate", description="The gateway for WeChat's calls.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, line in COMMANDS.items():
+        commands.add_parser(name, help=line)
+    return parser

@@ -1,0 +1,27 @@
+"""Options that several commands share, so that they read alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from typing import TypeAlias
+
+    # What `add_subparsers` returns has no public name.
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+
+CONFIG = Path("wxgate.toml")
+
+
+def config(parser: argparse.ArgumentParser) -> None:
+    """Let the operator say which configuration file is meant: `args.config`."""
+    parser.add_argument(
+        "--config", type=Path, default=CONFIG, metavar="PATH", help=f"default: {CONFIG}"
+    )
+
+
+def as_json(parser: argparse.ArgumentParser) -> None:
+    """Offer output for programs: `args.json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")

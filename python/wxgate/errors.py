@@ -1,0 +1,31 @@
+"""What wxgate raises when it cannot go on. A refused request is never an exception."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wxgate.settings.problems import Problem
+
+
+class WxGateError(Exception):
+    """The root of all of wxgate's errors."""
+
+
+class ConfigError(WxGateError, ValueError):
+    """The configuration cannot be used; it carries every problem, not just the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems in the order of the file."""
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        """One problem a line."""
+        return "\n".join(map(str, self.problems))
+
+
+class UnreadableConfigError(ConfigError):
+    """The file is absent, cannot be opened, or is not TOML."""

@@ -1,0 +1,86 @@
+"""What a configuration may say but hardly means. Nothing here keeps wxgate from starting."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wxgate.settings.model import PushAccount
+from wxgate.settings.problems import Problem
+from wxgate.settings.push import Console, WeComSuite
+from wxgate.settings.route import When
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wxgate.settings.model import Account, Settings
+    from wxgate.settings.route import Route
+
+_TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
+
+
+def warnings(settings: Settings, cores: int | None = None) -> list[Problem]:
+    """Return what an operator should look at twice; `cores` defaults to this machine's."""
+    found = list(_workers(settings.server.workers, cores or os.cpu_count() or 1))
+    for name, account in settings.account.items():
+        found += _account(f"account.{name}", account)
+        found += _reach(name, account, settings.route)
+    found += _unused(settings)
+    found += _routes(settings.route)
+    return found
+
+
+def _workers(workers: int, cores: int) -> Iterator[Problem]:
+    if workers > cores:
+        yield Problem("server.workers", f"{workers} workers share {cores} cores")
+
+
+def _account(path: str, account: Account) -> Iterator[Problem]:
+    if isinstance(account, Console) and account.mode == "plain":
+        reason = "the body is not signed: who has seen one request can send any message"
+        yield Problem(f"{path}.mode", reason, 'choose "safe" here and in the console')
+    if isinstance(account, WeComSuite) and not account.corpid:
+        reason = "without the provider's corpid the console's URL check is refused"
+        yield Problem(f"{path}.corpid", reason, "add it, and the companies that authorised")
+    for at, token in enumerate(account.token if isinstance(account, PushAccount) else ()):
+        if not _TOKEN.fullmatch(token.reveal()):
+            reason = "is not 3 to 32 letters and digits, as the console demands"
+            yield Problem(f"{path}.token[{at}]", reason, f"look at {token.reference}")
+
+
+def _reach(name: str, account: Account, routes: tuple[Route, ...]) -> Iterator[Problem]:
+    """Find the messages of an account that no route takes: they are answered 503."""
+    leading = [route.when for route in routes if _concerns(route.when, name, account)]
+    if not leading:
+        yield Problem(f"account.{name}", "no route takes its messages", "add a [[route]]")
+    elif not any(_is_open(when) for when in leading):
+        reason = "every route has conditions; what meets none of them is refused"
+        yield Problem(f"account.{name}", reason, 'end with a [[route]] to = "log:"')
+
+
+def _concerns(when: When, name: str, account: Account) -> bool:
+    return name in (when.account or (name,)) and account.kind in (when.kind or (account.kind,))
+
+
+def _is_open(when: When) -> bool:
+    return msgspec.structs.replace(when, account=(), kind=()) == When()
+
+
+def _unused(settings: Settings) -> Iterator[Problem]:
+    used = {route.to.place for route in settings.route if route.to.scheme == "upstream"}
+    for name in settings.upstream:
+        if name not in used:
+            yield Problem(f"upstream.{name}", "no route leads here")
+
+
+def _routes(routes: tuple[Route, ...]) -> Iterator[Problem]:
+    ended = False
+    for at, route in enumerate(routes):
+        if ended:
+            yield Problem(f"route[{at}]", "is never reached: an earlier one takes everything")
+        if route.reply == "wait" and route.to.scheme == "log":
+            yield Problem(f"route[{at}].reply", "nothing answers at log:", 'leave reply at "ack"')
+        ended = ended or (route.when == When() and not route.also)

@@ -1,0 +1,49 @@
+"""From a file to `Settings`, or to every reason why not."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wxgate.errors import ConfigError, UnreadableConfigError
+from wxgate.settings.model import Settings
+from wxgate.settings.problems import Problem, did_you_mean
+from wxgate.settings.reader import Reader
+from wxgate.settings.secret import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in the file at `path`; raise `ConfigError` with every problem."""
+    path = Path(path)
+    tables = _parse(path)
+    reader = Reader(Vault(os.environ if environ is None else environ, path.parent))
+    settings = reader.read(Settings, tables)
+    problems = [*reader.problems, *_dangling(reader.links, tables)]
+    if problems or not isinstance(settings, Settings):
+        raise ConfigError(problems)
+    return settings
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = Problem(str(path), f"cannot be read: {error.strerror}")
+    except tomllib.TOMLDecodeError as error:
+        problem = Problem(str(path), f"is not TOML: {error}")
+    except ValueError:
+        problem = Problem(str(path), "is not UTF-8 text")
+    raise UnreadableConfigError([problem]) from None
+
+
+def _dangling(links: list[tuple[str, str, str]], tables: Mapping[str, object]) -> Iterator[Problem]:
+    for path, table, name in links:
+        known = tables.get(table)
+        known = known if isinstance(known, dict) else {}
+        if name not in known:
+            yield Problem(path, f"there is no [{table}.{name}]", did_you_mean(name, known))

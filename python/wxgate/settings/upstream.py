@@ -1,0 +1,59 @@
+"""The `[upstream.NAME]` tables: the team's services."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from wxgate.settings.shapes import HeaderValue
+from wxgate.settings.table import Table
+from wxgate.settings.texts import Url
+
+HashBy = Literal["openid", "account", "key", "none"]
+HeaderName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!(?i:content-.*|host|connection|transfer-encoding|traceparent)$)"
+        r"[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        title="a header that the gateway does not set itself",
+    ),
+]
+
+
+class Node(Table, frozen=True, kw_only=True):
+    """One instance of a service. A mere address stands for a node of weight 1."""
+
+    noun: ClassVar[str] = "an address or a table"
+    shorthand: ClassVar[str] = "url"
+
+    url: Annotated[Url, Meta(description="Where messages are posted to.")]
+    weight: Annotated[int, Meta(ge=1, le=1000, description="Its share of the keys.")] = 1
+
+
+class Upstream(Table, frozen=True, kw_only=True):
+    """A service of the team's: nodes among which messages are spread by a hash."""
+
+    nodes: Annotated[
+        tuple[Node, ...],
+        Meta(
+            description='Its instances: addresses, or { url = "http://…", weight = 2 }.',
+            examples=[["http://127.0.0.1:9001"]],
+        ),
+    ]
+    hash: Annotated[
+        HashBy,
+        Meta(description="What stays on one node: a user's, an account's or a key's messages."),
+    ] = "openid"
+    timeout: Annotated[
+        float, Meta(gt=0, le=300, description="Seconds in which a node must answer.")
+    ] = 5.0
+    concurrency: Annotated[
+        int, Meta(ge=1, le=100000, description="Requests open at once, per worker.")
+    ] = 256
+    headers: Annotated[
+        dict[HeaderName, HeaderValue],
+        Meta(
+            description="Headers sent along, such as the service's own credentials.",
+            examples=[{"Authorization": "env:ORDERS_AUTHORIZATION"}],
+        ),
+    ] = msgspec.field(default_factory=dict)

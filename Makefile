@@ -1,0 +1,191 @@
+# Everything a developer, an operator's first look or a CI run does here. `make help` lists it.
+#
+# Needs Python 3.11 or newer, a C compiler, cargo, git and make; nothing else is assumed.
+# Any capital name below can be overridden: `make test PYTEST_ARGS='-k wheel'`.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+# The first interpreter that runs and is new enough; a version manager's shim may exist and not run.
+PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$candidate && break; done)
+VENV ?= .venv
+CARGO ?= cargo
+LOCKED ?= --locked
+EXTRAS ?= dev,oracles,redis
+PYTEST_ARGS ?=
+TEST_MARKS ?= not slow
+BENCH_ARGS ?=
+DEMO_ARGS ?=
+FUZZ_SECONDS ?= 30
+FUZZ_SANITIZER ?= none
+FUZZ_TARGETS ?= $(basename $(notdir $(wildcard fuzz/targets/*.rs)))
+
+BIN := $(VENV)/bin
+BUILT := $(VENV)/.built
+RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates/*/src -name '*.rs')
+RUST_OUTSIDE := $(wildcard fuzz/targets/*.rs benches/core/*.rs)
+
+# One target folder for the extension, the tests, the wheel and the benches: nothing compiles twice.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# pyo3 rebuilds when these change, so every build sees the same.
+export VIRTUAL_ENV := $(abspath $(VENV))
+export PYO3_PYTHON := $(VIRTUAL_ENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET ?= 1
+
+say = @printf '\033[1m%s\033[0m\n' '— $(1)'
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+
+# Set-up
+
+.PHONY: setup
+setup: $(BUILT) ## make .venv with everything built and installed; quick when nothing changed
+
+# A change of pyproject.toml or of the version reinstalls; a change of Rust alone rebuilds the
+# extension in place; Python is installed editable and needs nothing.
+$(BUILT): pyproject.toml $(RUST) $(if $(wildcard python/wxcore/_wxcore.*.so),,FORCE) | $(BIN)/maturin
+	@$(CARGO) --version >/dev/null || { echo 'wxgate needs Rust (cargo, rustc) to build'; exit 1; }
+	$(call say,building the extension)
+	@$(BIN)/maturin develop --release $(if \
+		$(filter pyproject.toml Cargo.toml FORCE,$?),--extras $(EXTRAS),--skip-install)
+	@touch $@
+
+$(BIN)/maturin:
+	@test -n '$(PYTHON)' || { echo 'wxgate needs Python 3.11 or newer with venv'; exit 1; }
+	$(call say,making $(VENV) with $(PYTHON))
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install 'maturin>=1.16,<2'
+
+.PHONY: FORCE
+FORCE:
+
+
+# Use
+
+.PHONY: demo
+demo: setup ## the gateway, a player of WeChat's part and a receiver, on loopback
+	@$(BIN)/wxgate demo $(DEMO_ARGS)
+
+
+# Tests
+
+.PHONY: test
+test: test-rust test-python ## all tests but the slow ones
+
+.PHONY: test-rust
+test-rust: ## the core's tests, with every feature
+	$(call say,cargo test)
+	@$(CARGO) test $(LOCKED) -p wxcore --all-features --no-run
+	@$(CARGO) test $(LOCKED) -p wxcore --all-features --quiet
+
+.PHONY: test-python
+test-python: setup ## pytest; choose with PYTEST_ARGS
+	$(call say,pytest)
+	@$(BIN)/python -m pytest -m '$(TEST_MARKS)' $(PYTEST_ARGS) || { code=$$?; \
+		if [ $$code = 5 ]; then echo 'pytest collected no test: that is a failure here'; fi; exit $$code; }
+
+.PHONY: test-slow
+test-slow: ## only the slow tests: from an empty folder to an installed package
+	@$(MAKE) --no-print-directory test-python TEST_MARKS=slow
+
+
+# Lints
+
+.PHONY: lint
+lint: lint-rust lint-python docs-check ## format, clippy, rustdoc, ruff, mypy, stubs, generated pages
+
+.PHONY: lint-rust
+lint-rust:
+	@for tool in fmt clippy; do $(CARGO) $$tool --version >/dev/null 2>&1 || { echo \
+		"make lint needs cargo $$tool: 'rustup component add rustfmt clippy', or your system's packages"; \
+		exit 1; }; done
+	$(call say,cargo fmt and clippy)
+	@$(CARGO) fmt --all --check
+	@rustfmt --edition 2024 --check $(RUST_OUTSIDE)
+	@$(CARGO) clippy $(LOCKED) --quiet --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy $(LOCKED) --quiet --workspace --all-targets --features sm -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(LOCKED) --quiet --no-deps -p wxcore --features sm
+
+.PHONY: lint-python
+lint-python: setup
+	$(call say,ruff and mypy)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check || { $(BIN)/ruff format --diff; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml wxcore
+
+.PHONY: fmt
+fmt: setup ## format everything, and apply what ruff can fix by itself
+	@$(CARGO) fmt --all
+	@rustfmt --edition 2024 $(RUST_OUTSIDE)
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format --quiet
+
+
+# Docs and reports
+
+.PHONY: docs
+docs: setup ## write the generated pages again
+	@$(BIN)/python tools/pages.py
+
+.PHONY: docs-check
+docs-check: setup ## fail if a generated page is not what its source says
+	@$(BIN)/python tools/pages.py --check
+
+.PHONY: sizes
+sizes: setup ## functions and files, against the budgets in CONTRIBUTING.md
+	@$(BIN)/python tools/sizes.py
+
+
+# Measuring
+
+.PHONY: bench
+bench: bench-core bench-python ## all benches
+
+# The lock of the benches starts as ours, so that what is measured is what is shipped.
+benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock
+	@cp $< $@
+
+.PHONY: bench-core
+bench-core: benches/core/Cargo.lock ## the stages in Rust; BENCH_ARGS='xml' chooses, '--test' runs each once
+	@$(CARGO) bench --quiet --manifest-path benches/core/Cargo.toml -- $(BENCH_ARGS)
+
+.PHONY: bench-python
+bench-python: setup ## the boundary and the gateway in Python
+	@if compgen -G 'benches/python/bench_*.py' >/dev/null; then $(BIN)/python -m pytest \
+		benches/python --benchmark-enable --benchmark-only --override-ini='python_files=bench_*.py' \
+		--override-ini='timeout=600'; fi
+
+# The core has no unsafe code, so no sanitizer by default; FUZZ_SANITIZER=address checks what it uses.
+.PHONY: fuzz
+fuzz: fuzz/Cargo.lock ## every fuzz target for FUZZ_SECONDS; needs a C++ compiler
+	@export PATH="$(CURDIR)/.cache/cargo/bin:$$PATH" $(if $(filter none,$(FUZZ_SANITIZER)),,RUSTC_BOOTSTRAP=1); \
+	$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'installing cargo-fuzz into .cache/cargo'; \
+		$(CARGO) install --quiet --locked --root .cache/cargo cargo-fuzz; }; \
+	for target in $(FUZZ_TARGETS); do \
+		printf '\033[1m— fuzz %s\033[0m\n' "$$target"; mkdir -p "fuzz/corpus/$$target"; \
+		$(CARGO) fuzz run --fuzz-dir fuzz --sanitizer $(FUZZ_SANITIZER) "$$target" \
+			"fuzz/corpus/$$target" "fuzz/seeds/$$target" -- -max_total_time=$(FUZZ_SECONDS) \
+			-dict="fuzz/seeds/$$target.dict" -max_len=4096 -verbosity=0 -print_final_stats=1; \
+	done
+
+
+# Packages
+
+.PHONY: wheel
+wheel: setup ## dist/*.whl
+	@$(BIN)/maturin build --release -i $(PYO3_PYTHON) --out dist
+
+.PHONY: clean
+clean: ## remove what was built, .venv too
+	rm -rf '$(CARGO_TARGET_DIR)' '$(VENV)' dist .cache .mypy_cache .pytest_cache .ruff_cache \
+		.hypothesis .benchmarks python/wxcore/_wxcore.*.so
+	find python tests benches tools -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,34 @@
+//! What each stage costs. `make bench-core`, or `make bench-core BENCH_ARGS='xml'` for one of them.
+//!
+//! To add one: a file named as the module it measures, with one function of the same name, listed
+//! below in the order of the pipeline. In it
+//! 1. the input is a message as WeChat sends it, from `messages.rs`, so that rows compare;
+//! 2. the answer is asserted before anything is timed: a wrong answer must not look fast;
+//! 3. `group.throughput` says the bytes, for everything whose cost grows with them;
+//! 4. a rival stands beside it where there is one, under `rival/NAME`, doing the same work.
+//!
+//! `BENCH_ARGS=--test` runs each once without timing; CI does that, so benches cannot rot.
+
+use criterion::{criterion_group, criterion_main};
+
+mod messages;
+
+mod sha1;
+
+mod base64;
+
+mod aes;
+
+mod xml;
+
+mod json;
+
+criterion_group!(
+    benches,
+    sha1::sha1,
+    base64::base64,
+    aes::aes,
+    xml::xml,
+    json::json
+);
+criterion_main!(benches);

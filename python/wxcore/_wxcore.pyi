@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
 class Rejected(ValueError):
@@ -80,6 +80,260 @@ class HashRing:
     def ranked(self, key: str) -> list[str]:
         """All names, the one ``key`` belongs to first, then those it would go to without it."""
     def __len__(self) -> int: ...
+
+@final
+class PayVerifier:
+    """Verifies and opens the notices of WeChat Pay APIv3 (protocol: 微信支付 APIv3).
+
+    ``platform_keys`` maps a certificate's serial to the certificate, or ``PUB_KEY_ID_…`` to the
+    public key, both as PEM and side by side; ``apiv3_key`` takes one key of 32 characters or
+    several. Raises ``ValueError`` naming every problem.
+    """
+
+    def __new__(
+        cls, platform_keys: Mapping[str, str], apiv3_key: str | Sequence[str]
+    ) -> PayVerifier: ...
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: int) -> None:
+        """Check that WeChat Pay sent exactly these bytes within 300 s of ``now`` (s); raises Rejected."""
+    def open(self, headers: Mapping[str, str], body: bytes, *, now: int) -> PayNotice:
+        """Verify a notice and open its resource; raises Rejected."""
+    def platform_keys(self) -> list[tuple[str, int | None]]:
+        """``(serial, end of validity in seconds)``; a public key has no end."""
+
+@final
+class PayNotice:
+    """A notice that was verified and opened."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def create_time(self) -> str | None:
+        """RFC 3339, as WeChat writes it."""
+    @property
+    def event_type(self) -> str:
+        """Such as ``TRANSACTION.SUCCESS``."""
+    @property
+    def original_type(self) -> str | None:
+        """What was sealed, such as ``transaction``."""
+    @property
+    def summary(self) -> str | None: ...
+    @property
+    def resource(self) -> bytes:
+        """The opened resource, JSON."""
+    @property
+    def key(self) -> int:
+        """Index of the APIv3 key that opened it."""
+
+@final
+class PaySender:
+    """Plays WeChat Pay towards one merchant. ``private_key`` is RSA, PEM; raises ``ValueError``."""
+
+    def __new__(cls, serial: str, private_key: str, apiv3_key: str) -> PaySender: ...
+    def seal(
+        self,
+        resource: bytes,
+        *,
+        id: str,
+        event_type: str,
+        original_type: str,
+        now: int,
+        nonce: str,
+        resource_nonce: str,
+    ) -> tuple[dict[str, str], bytes]:
+        """Build a notice around JSON and sign it at ``now`` (s): ``(headers, body)``."""
+    def sign(self, body: bytes, *, now: int, nonce: str) -> dict[str, str]:
+        """Sign any body at ``now`` (s): the headers."""
+
+@final
+class PayV2Verifier:
+    """Verifies and opens the notices of WeChat Pay APIv2.
+
+    ``key`` takes one API key of 32 characters or several. With a ``sign_type`` (``MD5``,
+    ``HMAC-SHA256``) no other is accepted. Raises ``ValueError`` naming every problem.
+    """
+
+    def __new__(
+        cls,
+        key: str | Sequence[str],
+        *,
+        sign_type: Literal["MD5", "HMAC-SHA256"] | None = None,
+        apiv3_key: str | Sequence[str] | None = None,
+    ) -> PayV2Verifier: ...
+    def open(
+        self, body: bytes
+    ) -> tuple[Literal["signed", "refund", "resource"], dict[str, Any], bytes | None]:
+        """Verify a notice: ``(kind, outer fields, what was sealed)``; raises Rejected."""
+
+@final
+class PublicKey:
+    """An RSA public key, from PEM: ``PUBLIC KEY`` or ``CERTIFICATE``. Raises ``ValueError``."""
+
+    def __new__(cls, pem: str) -> PublicKey: ...
+    def verify(self, message: bytes, signature: bytes, *, pss: bool = False) -> bool:
+        """PKCS#1 v1.5 with SHA-256, or PSS with a salt of 32."""
+    def encrypt(self, plain: bytes) -> bytes:
+        """OAEP with SHA-1, as Pay wants sensitive fields."""
+
+@final
+class PrivateKey:
+    """An RSA private key, from PEM: PKCS#8 or PKCS#1. Shows nothing of itself. Raises ``ValueError``."""
+
+    def __new__(cls, pem: str) -> PrivateKey: ...
+    def sign(self, message: bytes, *, pss: bool = False) -> bytes:
+        """PKCS#1 v1.5 with SHA-256, or PSS with a salt of 32. About 300 µs."""
+    def decrypt(self, sealed: bytes) -> bytes:
+        """OAEP with SHA-1; raises ``ValueError``."""
+
+@final
+class Certificate:
+    """What wxgate reads of a certificate, from PEM. Raises ``ValueError``."""
+
+    def __new__(cls, pem: str) -> Certificate: ...
+    @property
+    def serial(self) -> str:
+        """Upper-case hex without leading zeros."""
+    @property
+    def not_before(self) -> int:
+        """Seconds since 1970."""
+    @property
+    def not_after(self) -> int: ...
+    @property
+    def common_name(self) -> str | None: ...
+    @property
+    def key(self) -> str:
+        """``RSA-2048`` and the like, ``SM2``, or ``other``."""
+
+@final
+class PartnerVerifier:
+    """Verifies and opens a partner's callbacks. ``public_key`` is PEM. Raises ``ValueError``."""
+
+    def __new__(
+        cls, app_id: str, app_secret: str | Sequence[str], public_key: str | Sequence[str]
+    ) -> PartnerVerifier: ...
+    def open(self, body: bytes, *, now: int) -> tuple[bytes, str, int]:
+        """``(plaintext, nonce, expires)`` in seconds; refuse a nonce that comes again before."""
+
+@final
+class PartnerSender:
+    """Seals and signs callbacks to a partner. ``private_key`` is PEM. Raises ``ValueError``."""
+
+    def __new__(cls, app_id: str, app_secret: str, private_key: str) -> PartnerSender: ...
+    def seal(self, plaintext: bytes, *, nonce: str, now: int) -> bytes:
+        """The body to post at ``now`` (s); ``nonce``: 16 to 64 of ``A-Z a-z 0-9 _ -``, never the same."""
+
+@final
+class Merchant:
+    """A merchant that calls WeChat Pay APIv3; ``serial`` is its own certificate's."""
+
+    def __new__(cls, mchid: str, serial: str, private_key: str) -> Merchant: ...
+    def authorization(
+        self, method: str, path: str, body: bytes, *, nonce: str, timestamp: int
+    ) -> str:
+        """The value of the ``Authorization`` header; ``path`` includes the query."""
+    def page_signature(self, appid: str, prepay_id: str, nonce: str, timestamp: int) -> str:
+        """``paySign`` for a page in WeChat and for a mini program."""
+    def app_signature(self, appid: str, prepay_id: str, nonce: str, timestamp: int) -> str:
+        """``sign`` for an app."""
+
+@final
+class ApiSecurity:
+    """Server API signing and encryption for one application.
+
+    ``symmetric_key`` is base64 of 32 bytes; ``platform`` maps the console's key numbers to PEM.
+    Raises ``ValueError`` for an unusable key.
+    """
+
+    def __new__(
+        cls,
+        appid: str,
+        *,
+        symmetric_number: str,
+        symmetric_key: str,
+        private_key: str,
+        platform: Mapping[str, str],
+    ) -> ApiSecurity: ...
+    def seal(
+        self, url: str, parameters: str, *, nonce: str, iv: bytes, now: int
+    ) -> tuple[dict[str, str], str]:
+        """Seal a JSON object for ``url``: ``(headers, body)``. ``iv``: 12 random bytes."""
+    def open(self, url: str, headers: Mapping[str, str], body: str, *, now: int) -> bytes:
+        """Verify and open the answer to a call to ``url``: JSON; raises Rejected."""
+
+@final
+class Sm2PublicKey:
+    """An SM2 public key, from PEM: ``PUBLIC KEY`` or ``CERTIFICATE``. Raises ``ValueError``."""
+
+    def __new__(cls, pem: str) -> Sm2PublicKey: ...
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """SM2 with SM3; the signature is DER."""
+
+@final
+class Sm2PrivateKey:
+    """An SM2 private key, from PEM. Shows nothing of itself. Raises ``ValueError``."""
+
+    def __new__(cls, pem: str) -> Sm2PrivateKey: ...
+    def sign(self, message: bytes) -> bytes:
+        """SM2 with SM3, to DER."""
+    def decrypt(self, sealed: bytes) -> bytes:
+        """ASN.1 C1C3C2; raises ``ValueError``."""
+
+def aead_open(key: str, nonce: str, associated_data: str, ciphertext: str) -> bytes:
+    """Open base64 as WeChat Pay seals it with ``AEAD_AES_256_GCM``; raises Rejected."""
+
+def aead_seal(key: str, nonce: str, associated_data: str, plain: bytes) -> str:
+    """Seal with ``AEAD_AES_256_GCM`` into base64. A nonce must never serve twice under one key."""
+
+def pay_v2_sign(
+    fields: Mapping[str, str], key: str, sign_type: Literal["MD5", "HMAC-SHA256"] = "MD5"
+) -> str:
+    """APIv2's signature: ``sign`` and empty values left out, sorted by name."""
+
+def pay_v2_refund_open(key: str, req_info: str) -> str:
+    """Open ``req_info`` of a refund's notice: an XML document; raises Rejected."""
+
+def pay_v2_refund_seal(key: str, inner: str) -> str:
+    """Seal an XML document as ``req_info``."""
+
+def jsapi_signature(ticket: str, nonce: str, timestamp: int, url: str) -> str:
+    """JS-SDK's signature; ``url`` counts up to ``#``."""
+
+def sorted_values_signature(values: Sequence[str]) -> str:
+    """SHA-1 over the sorted values: ``card_ext`` and its like."""
+
+def hmac_hex(key: str, message: bytes) -> str:
+    """HMAC-SHA256 in lower-case hex."""
+
+def hmac_base64(key: str, message: bytes) -> str:
+    """HMAC-SHA256 in base64: WeCom's payment tool."""
+
+def pay_sig(app_key: str, uri: str, body: bytes) -> str:
+    """Virtual payment: ``pay_sig`` over the path without query and the body."""
+
+def user_signature(session_key: str, body: bytes) -> str:
+    """Virtual payment: ``signature`` under the user's session key."""
+
+def verify_pay_event(app_key: str, event: str, payload: str, signature: str) -> bool:
+    """Whether ``PayEventSig`` is that of a mini game's event; ``payload`` is the literal text."""
+
+def verify_raw_data(raw_data: str, session_key: str, signature: str) -> bool:
+    """Whether ``signature`` is that of a mini program's ``rawData``."""
+
+def open_encrypted_data(
+    session_key: str, iv: str, encrypted: str, *, appid: str, max_age: int, now: int
+) -> bytes:
+    """Decrypt a mini program's ``encryptedData`` and check its watermark: JSON; raises Rejected."""
+
+def sm3(data: bytes) -> bytes:
+    """SM3 over ``data``."""
+
+def sm4_open(key: bytes, nonce: str, associated_data: str, ciphertext: str) -> bytes:
+    """Open base64 with SM4-GCM under a key of 16 bytes; raises Rejected."""
+
+def sm4_apiv3_open(apiv3_key: str, nonce: str, associated_data: str, ciphertext: str) -> bytes:
+    """Open base64 with ``AEAD_SM4_GCM``; its key is the head of the APIv3 key's SM3; raises Rejected."""
+
+def sm4_seal(key: bytes, nonce: str, associated_data: str, plain: bytes) -> str:
+    """Seal with SM4-GCM into base64. A nonce must never serve twice under one key."""
 
 def check(config: bytes) -> list[tuple[str, str]]:
     """Every problem that compiling ``config`` meets, as ``(path, reason)``."""

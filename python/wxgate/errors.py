@@ -29,3 +29,15 @@ class ConfigError(WxGateError, ValueError):
 
 class UnreadableConfigError(ConfigError):
     """The file is absent, cannot be opened, or is not TOML."""
+
+
+class SinkError(WxGateError):
+    """A destination did not take a message."""
+
+
+class SinkRetryError(SinkError):
+    """The destination may take it later: refused connection, timeout, 429, 5xx."""
+
+
+class SinkRefusedError(SinkError):
+    """The destination says no, and would say it again."""

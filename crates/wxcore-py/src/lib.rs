@@ -1,5 +1,4 @@
 //! The native module `wxcore._wxcore`: an index of what Python sees. Converts; holds no logic.
-
 #![expect(
     clippy::needless_pass_by_value,
     reason = "pyo3 extracts arguments by value"
@@ -8,7 +7,13 @@
 mod convert;
 mod envelope;
 mod gateway;
+mod keys;
+mod partner;
+mod pay;
 mod ring;
+mod sign;
+#[cfg(feature = "sm")]
+mod sm;
 
 use pyo3::prelude::*;
 
@@ -21,5 +26,22 @@ mod _wxcore {
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
     #[pymodule_export]
+    use crate::keys::{Certificate, PrivateKey, PublicKey};
+    #[pymodule_export]
+    use crate::partner::{PartnerSender, PartnerVerifier};
+    #[pymodule_export]
+    use crate::pay::{
+        PayNotice, PaySender, PayV2Verifier, PayVerifier, aead_open, aead_seal, pay_v2_refund_open,
+        pay_v2_refund_seal, pay_v2_sign,
+    };
+    #[pymodule_export]
     use crate::ring::HashRing;
+    #[pymodule_export]
+    use crate::sign::{
+        ApiSecurity, Merchant, hmac_base64, hmac_hex, jsapi_signature, open_encrypted_data,
+        pay_sig, sorted_values_signature, user_signature, verify_pay_event, verify_raw_data,
+    };
+    #[cfg(feature = "sm")]
+    #[pymodule_export]
+    use crate::sm::{Sm2PrivateKey, Sm2PublicKey, sm3, sm4_apiv3_open, sm4_open, sm4_seal};
 }

@@ -1,22 +1,39 @@
-//! The inputs: one message, as XML, as JSON and as the envelope around it.
+//! The inputs: messages as WeChat sends them, and the requests that carry them.
 
-/// A text message as the platform pushes it, about 300 bytes.
-pub const XML: &str = "<xml><ToUserName><![CDATA[gh_e136c6e50636]]></ToUserName>\n\
-    <FromUserName><![CDATA[oMgHVjngRipVsoxg6TuX3vz6glDg]]></FromUserName>\n\
-    <CreateTime>1408091189</CreateTime>\n<MsgType><![CDATA[text]]></MsgType>\n\
-    <Content><![CDATA[你好，我想问一下订单什么时候发货]]></Content>\n\
-    <MsgId>6047906876614614016</MsgId>\n</xml>";
+use wxcore::account::PushAccount;
+use wxcore::config::Config;
+use wxcore::envelope::Envelope;
+use wxcore::gateway::{Account, Gateway};
+use wxcore::request::Request;
+use wxcore::time::UnixMillis;
+
+/// A text message as the platform pushes it: a short Chinese question, 325 bytes.
+pub const TEXT: &str = include_str!("../messages/text.xml");
 
 /// The same message as a mini-program configured for JSON gets it.
-pub const JSON: &str = r#"{"ToUserName":"gh_e136c6e50636","FromUserName":"oMgHVjngRipVsoxg6TuX3vz6glDg","CreateTime":1408091189,"MsgType":"text","Content":"你好，我想问一下订单什么时候发货","MsgId":6047906876614614016}"#;
+pub const JSON: &str = include_str!("../messages/text.json");
+
+/// A text message of 6 KB: a list of orders with complaints, Chinese and ASCII mixed.
+pub const LONG: &str = include_str!("../messages/long.xml");
+
+/// Both sizes, by the names under which results list them.
+pub const SIZES: [(&str, &str); 2] = [("325 B", TEXT), ("6 KB", LONG)];
+
+/// When the requests arrive, and what they were signed with.
+pub const NOW: UnixMillis = UnixMillis::from_seconds(1_714_112_445);
+const TIMESTAMP: &str = "1714112445";
+const NONCE: &str = "415670741";
+const TOKEN: &str = "AAAAA";
+pub const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const APPID: &str = "wxba5fad812f8e6fb9";
 
 /// What WeChat encrypts: 16 random bytes, the length, the message, the receive id; 32-byte padding.
 pub fn plaintext() -> Vec<u8> {
     let mut out = b"0123456789abcdef".to_vec();
-    let length = u32::try_from(XML.len()).expect("a message is short");
+    let length = u32::try_from(TEXT.len()).expect("a message is short");
     out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(XML.as_bytes());
-    out.extend_from_slice(b"wxb11529c136998cb6");
+    out.extend_from_slice(TEXT.as_bytes());
+    out.extend_from_slice(APPID.as_bytes());
     out
 }
 
@@ -25,3 +42,84 @@ pub const KEY: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
 
 /// Its first half, as WeChat has it.
 pub const IV: [u8; 16] = *b"0123456789abcdef";
+
+/// A sealed message on its way.
+pub struct Sealed {
+    pub ciphertext: String,
+    pub query: String,
+    pub body: String,
+}
+
+impl Sealed {
+    pub fn new(message: &str) -> Self {
+        let envelope = envelope();
+        let ciphertext = envelope
+            .seal(message.as_bytes(), 0, 0, IV)
+            .expect("there is a key");
+        let query = format!(
+            "signature={}&timestamp={TIMESTAMP}&nonce={NONCE}&openid=oMgHVjngRipVsoxg6TuX3vz6glDg\
+             &encrypt_type=aes&msg_signature={}",
+            envelope.sign_plain(TIMESTAMP, NONCE),
+            envelope.sign_sealed(TIMESTAMP, NONCE, &ciphertext),
+        );
+        let body = format!(
+            "<xml>\n    <ToUserName><![CDATA[gh_e136c6e50636]]></ToUserName>\n    \
+             <Encrypt><![CDATA[{ciphertext}]]></Encrypt>\n</xml>\n"
+        );
+        Self {
+            ciphertext,
+            query,
+            body,
+        }
+    }
+
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            method: "POST",
+            query: &self.query,
+            headers: &[],
+            body: self.body.as_bytes(),
+            now: NOW,
+        }
+    }
+
+    /// What the signature covers, in the order in which it is hashed.
+    pub fn signed(&self) -> [&[u8]; 4] {
+        let mut parts = [
+            TOKEN.as_bytes(),
+            TIMESTAMP.as_bytes(),
+            NONCE.as_bytes(),
+            self.ciphertext.as_bytes(),
+        ];
+        parts.sort_unstable();
+        parts
+    }
+}
+
+pub fn envelope() -> Envelope {
+    let [token, key, appid] = [TOKEN, AES_KEY, APPID].map(|text| [text.to_owned()]);
+    Envelope::new(&token, &key, &appid).expect("they are usable")
+}
+
+/// One account in safe mode, and as many routes, of which the last takes the message.
+pub fn config(routes: usize) -> Config {
+    let account = serde_json::json!({
+        "name": "shop", "kind": "official", "receive_ids": [APPID], "tokens": [TOKEN],
+        "aes_keys": [AES_KEY], "mode": "safe", "format": "xml", "max_age": 86400,
+    });
+    let passed = (1..routes).map(|at| serde_json::json!({"when": {"event": format!("menu_{at}")}}));
+    let routes: Vec<_> = passed.chain([serde_json::json!({})]).collect();
+    serde_json::from_value(serde_json::json!({"accounts": [account], "routes": routes}))
+        .expect("it has the shape")
+}
+
+pub fn gateway() -> Gateway {
+    Gateway::new(&config(1)).expect("it compiles")
+}
+
+pub fn account(gateway: &Gateway) -> &PushAccount {
+    match gateway.account("shop") {
+        Some((_, Account::Push(account))) => account,
+        _ => panic!("there is one"),
+    }
+}

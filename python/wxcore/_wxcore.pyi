@@ -277,6 +277,9 @@ class Sm2PrivateKey:
     def decrypt(self, sealed: bytes) -> bytes:
         """ASN.1 C1C3C2; raises ``ValueError``."""
 
+def generate_rsa_key() -> tuple[str, str]:
+    """A new RSA-2048 key as PEM: ``(PRIVATE KEY, PUBLIC KEY)``. For playing the other side."""
+
 def aead_open(key: str, nonce: str, associated_data: str, ciphertext: str) -> bytes:
     """Open base64 as WeChat Pay seals it with ``AEAD_AES_256_GCM``; raises Rejected."""
 

@@ -61,6 +61,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, node: &Node<'_>) -> PyResult<Bound
     match node {
         Node::Text(text) => Ok(text.as_ref().into_pyobject(py)?.into_any()),
         Node::Integer(number) => Ok(number.into_pyobject(py)?.into_any()),
+        Node::Large(number) => Ok(number.into_pyobject(py)?.into_any()),
         Node::Float(number) => Ok(number.into_pyobject(py)?.into_any()),
         Node::Bool(value) => Ok(value.into_pyobject(py)?.to_owned().into_any()),
         Node::Null => Ok(py.None().into_bound(py)),

@@ -3,6 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use wxcore::crypto::keygen;
 use wxcore::crypto::pem::KeyError;
 use wxcore::crypto::rsa;
 use wxcore::crypto::x509::{self, KeyKind};
@@ -81,6 +82,13 @@ impl PrivateKey {
             .map(|plain| PyBytes::new(py, &plain))
             .ok_or_else(failed)
     }
+}
+
+/// A new RSA-2048 key as PEM: `(PRIVATE KEY, PUBLIC KEY)`. For playing the other side.
+#[pyfunction]
+pub(crate) fn generate_rsa_key() -> PyResult<(String, String)> {
+    keygen::generate_rsa()
+        .ok_or_else(|| PyErr::new::<pyo3::exceptions::PyOSError, _>("no randomness"))
 }
 
 /// What wxgate reads of a certificate, from PEM. Raises `ValueError`.

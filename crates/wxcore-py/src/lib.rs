@@ -26,7 +26,7 @@ mod _wxcore {
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
     #[pymodule_export]
-    use crate::keys::{Certificate, PrivateKey, PublicKey};
+    use crate::keys::{Certificate, PrivateKey, PublicKey, generate_rsa_key};
     #[pymodule_export]
     use crate::partner::{PartnerSender, PartnerVerifier};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 use wxcore::crypto::rsa::PrivateKey;
 use wxcore::dialect::pay::{self, NoticeDraft, PayHeaders, Signer};
 use wxcore::dialect::pay_v2::{self, SignType, V2Notice};
@@ -152,7 +152,6 @@ impl PaySender {
     /// Builds a notice around `resource` (JSON) and signs it at `now` (seconds); returns
     /// `(headers, body)`. `nonce` and `resource_nonce` (12 characters) are new for each try.
     #[pyo3(signature = (resource, *, id, event_type, original_type, now, nonce, resource_nonce))]
-    #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn seal(
         &self,
         resource: &[u8],
@@ -201,6 +200,12 @@ impl PaySender {
 #[pyclass(frozen, module = "wxcore")]
 pub(crate) struct PayV2Verifier(pay_v2::PayV2Verifier);
 
+type V2Opened<'py> = (
+    &'static str,
+    Bound<'py, PyDict>,
+    Option<Bound<'py, PyBytes>>,
+);
+
 #[pymethods]
 impl PayV2Verifier {
     #[new]
@@ -220,15 +225,7 @@ impl PayV2Verifier {
 
     /// Verifies a notice; returns `(kind, fields, opened)` with `kind` one of `signed`, `refund` and
     /// `resource`, the outer fields, and what was sealed. Raises `Rejected`.
-    fn open<'py>(
-        &self,
-        py: Python<'py>,
-        body: &[u8],
-    ) -> PyResult<(
-        &'static str,
-        Bound<'py, pyo3::types::PyDict>,
-        Option<Bound<'py, PyBytes>>,
-    )> {
+    fn open<'py>(&self, py: Python<'py>, body: &[u8]) -> PyResult<V2Opened<'py>> {
         let fields = pay_v2::parse(body).map_err(|reject| rejected(py, reject))?;
         let opened = self
             .0

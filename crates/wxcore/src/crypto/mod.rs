@@ -5,6 +5,7 @@ pub mod base64;
 pub mod constant_time;
 pub mod digest;
 pub mod gcm;
+pub mod keygen;
 pub mod pem;
 pub mod rsa;
 #[cfg(feature = "sm")]

@@ -148,10 +148,7 @@ fn head<'a>(to: &'a ReplyTo, kind: &str, now: UnixMillis) -> Members<'a> {
     vec![
         member("ToUserName", to.user.as_str()),
         member("FromUserName", to.own.as_str()),
-        (
-            Cow::Borrowed("CreateTime"),
-            Node::Integer(now.seconds().into()),
-        ),
+        (Cow::Borrowed("CreateTime"), Node::Integer(now.seconds())),
         member("MsgType", kind.to_owned()),
     ]
 }
@@ -183,7 +180,7 @@ fn news<'a>(fields: &'a Fields<'a>) -> Result<Members<'a>, ReplyError> {
         .collect();
     let items = items?;
     let list = vec![(Cow::Borrowed("item"), Node::List(items))];
-    let count = i128::try_from(articles.len()).unwrap_or_default();
+    let count = i64::try_from(articles.len()).unwrap_or_default();
     Ok(vec![
         (Cow::Borrowed("ArticleCount"), Node::Integer(count)),
         (Cow::Borrowed("Articles"), Node::Map(list)),

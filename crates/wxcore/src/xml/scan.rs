@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::fields::{Fields, Members, Node};
 
@@ -56,7 +56,7 @@ const MAX_SIBLINGS: usize = 512;
 /// # Errors
 /// [`XmlError`] for anything outside the accepted subset.
 pub fn parse(text: &str, limits: Limits) -> Result<Fields<'_>, XmlError> {
-    if text.contains('\0') {
+    if memchr(0, text.as_bytes()).is_some() {
         return Err(XmlError::Malformed);
     }
     let mut scanner = Scanner {
@@ -92,11 +92,12 @@ struct Tag<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
+    /// Bytes, since each token is looked for at a place that earlier ones have made a boundary.
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn eat(&mut self, token: &str) -> bool {
+    fn eat(&mut self, token: &[u8]) -> bool {
         let found = self.rest().starts_with(token);
         if found {
             self.at += token.len();
@@ -105,25 +106,35 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_blank(&mut self) {
-        let rest = self.rest().as_bytes();
-        self.at += rest
-            .iter()
-            .position(|byte| !is_blank(*byte))
-            .unwrap_or(rest.len());
+        while self.rest().first().is_some_and(|byte| is_blank(*byte)) {
+            self.at += 1;
+        }
     }
 
-    /// Everything up to `end`, which is consumed.
-    fn until(&mut self, end: &str) -> Result<&'a str, XmlError> {
+    /// The next `length` bytes as text.
+    fn take(&mut self, length: usize) -> Result<&'a str, XmlError> {
+        let end = self.at + length;
+        let taken = self.text.get(self.at..end).ok_or(XmlError::Malformed)?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    /// Everything up to `head` and `>`, which are consumed: `]]>` and `?>`.
+    fn until(&mut self, head: &[u8]) -> Result<&'a str, XmlError> {
         let rest = self.rest();
-        let length = memmem::find(rest.as_bytes(), end.as_bytes()).ok_or(XmlError::Malformed)?;
-        self.at += length + end.len();
-        rest.get(..length).ok_or(XmlError::Malformed)
+        let ends = |at: &usize| rest.get(..*at).is_some_and(|before| before.ends_with(head));
+        let end = memchr_iter(b'>', rest)
+            .find(ends)
+            .ok_or(XmlError::Malformed)?;
+        let content = self.take(end - head.len())?;
+        self.at += head.len() + 1;
+        Ok(content)
     }
 
     fn prolog(&mut self) -> Result<(), XmlError> {
-        self.eat("\u{feff}");
-        if self.rest().starts_with("<?xml") {
-            let declaration = self.until("?>")?;
+        self.eat("\u{feff}".as_bytes());
+        if self.rest().starts_with(b"<?xml") {
+            let declaration = self.until(b"?")?;
             let body = declaration.get(5..).unwrap_or_default();
             if !body.starts_with([' ', '\t', '\r', '\n']) || body.contains(['<', '>', '&']) {
                 return Err(XmlError::Malformed);
@@ -143,29 +154,51 @@ impl<'a> Scanner<'a> {
         if tag.empty {
             return Ok((tag.name, Node::Text(Cow::Borrowed(""))));
         }
+        if let Some(text) = self.leaf(tag.name) {
+            return Ok((tag.name, Node::Text(Cow::Borrowed(text))));
+        }
         let node = self.content(depth)?;
-        if !(self.eat("</") && self.eat(tag.name)) {
+        if !(self.eat(b"</") && self.eat(tag.name.as_bytes())) {
             return Err(XmlError::Malformed);
         }
         self.skip_blank();
-        if !self.eat(">") {
+        if !self.eat(b">") {
             return Err(XmlError::Malformed);
         }
         Ok((tag.name, node))
     }
 
+    /// The rest of `<A><![CDATA[text]]></A>` and `<A>text</A>`, which nearly every element is; `None`,
+    /// with nothing consumed, for all else. Halves the time of a short message.
+    fn leaf(&mut self, name: &str) -> Option<&'a str> {
+        let start = self.at;
+        let text = if self.eat(b"<![CDATA[") {
+            self.until(b"]]").ok()
+        } else {
+            let length = memchr(b'<', self.rest())?;
+            let plain = self.take(length).ok();
+            plain.filter(|text| memchr2(b'&', b'>', text.as_bytes()).is_none())
+        };
+        let closed = self.eat(b"</") && self.eat(name.as_bytes()) && self.eat(b">");
+        if text.is_none() || !closed {
+            self.at = start;
+            return None;
+        }
+        text
+    }
+
     fn start_tag(&mut self) -> Result<Tag<'a>, XmlError> {
-        if !self.eat("<") {
+        if !self.eat(b"<") {
             return Err(XmlError::Malformed);
         }
         let name = self.name()?;
         loop {
             let before = self.at;
             self.skip_blank();
-            if self.eat(">") {
+            if self.eat(b">") {
                 return Ok(Tag { name, empty: false });
             }
-            if self.eat("/>") {
+            if self.eat(b"/>") {
                 return Ok(Tag { name, empty: true });
             }
             if before == self.at || !self.limits.attributes {
@@ -179,18 +212,17 @@ impl<'a> Scanner<'a> {
     fn attribute(&mut self) -> Result<(), XmlError> {
         self.name()?;
         self.skip_blank();
-        if !self.eat("=") {
+        if !self.eat(b"=") {
             return Err(XmlError::Malformed);
         }
         self.skip_blank();
-        let quote = if self.eat("\"") {
-            "\""
-        } else if self.eat("'") {
-            "'"
-        } else {
+        let quote = *self.rest().first().ok_or(XmlError::Malformed)?;
+        if !matches!(quote, b'"' | b'\'') {
             return Err(XmlError::Malformed);
-        };
-        let value = self.until(quote)?;
+        }
+        self.at += 1;
+        let value = self.take(memchr(quote, self.rest()).ok_or(XmlError::Malformed)?)?;
+        self.at += 1;
         if value.contains('<') || unescape(value).is_none() {
             return Err(XmlError::Malformed);
         }
@@ -200,17 +232,15 @@ impl<'a> Scanner<'a> {
     fn name(&mut self) -> Result<&'a str, XmlError> {
         let rest = self.rest();
         let length = rest
-            .bytes()
-            .position(|byte| !is_name(byte))
+            .iter()
+            .position(|byte| !is_name(*byte))
             .unwrap_or(rest.len());
-        let name = rest.get(..length).ok_or(XmlError::Malformed)?;
-        if name.starts_with(|first: char| first.is_ascii_digit() || "-.".contains(first))
-            || name.is_empty()
-        {
-            return Err(XmlError::Malformed);
+        match rest.first() {
+            Some(first) if length > 0 && !matches!(first, b'0'..=b'9' | b'-' | b'.') => {
+                self.take(length)
+            }
+            _ => Err(XmlError::Malformed),
         }
-        self.at += length;
-        Ok(name)
     }
 
     /// Text and CDATA, or child elements with blanks between them; ends before `</`.
@@ -218,16 +248,13 @@ impl<'a> Scanner<'a> {
         let mut text = Text::default();
         let mut members = Members::new();
         loop {
-            let rest = self.rest();
-            let length = memchr(b'<', rest.as_bytes()).ok_or(XmlError::Malformed)?;
-            let plain = rest.get(..length).ok_or(XmlError::Malformed)?;
-            if !plain.is_empty() {
-                text.plain(plain)?;
-                self.at += length;
+            let length = memchr(b'<', self.rest()).ok_or(XmlError::Malformed)?;
+            if length > 0 {
+                text.plain(self.take(length)?)?;
             }
-            match rest.as_bytes().get(length + 1) {
+            match self.rest().get(1) {
                 Some(b'/') => break,
-                Some(b'!') if self.eat("<![CDATA[") => text.section(self.until("]]>")?),
+                Some(b'!') if self.eat(b"<![CDATA[") => text.section(self.until(b"]]")?),
                 Some(b'!' | b'?') | None => return Err(XmlError::Malformed),
                 Some(_) => {
                     let (name, node) = self.element(depth + 1)?;
@@ -252,7 +279,7 @@ impl<'a> Scanner<'a> {
         if members.capacity() == 0 {
             members.reserve(8);
         }
-        let Some((_, there)) = members.iter_mut().rev().find(|(other, _)| other == name) else {
+        let Some((_, there)) = members.iter_mut().rev().find(|(other, _)| **other == *name) else {
             if members.len() == MAX_SIBLINGS {
                 return Err(XmlError::TooMuch);
             }
@@ -281,7 +308,7 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn plain(&mut self, raw: &'a str) -> Result<(), XmlError> {
-        if raw.contains("]]>") {
+        if raw.contains('>') && raw.contains("]]>") {
             return Err(XmlError::Malformed);
         }
         let text = unescape(raw).ok_or(XmlError::Malformed)?;
@@ -320,7 +347,7 @@ impl<'a> Text<'a> {
 
 /// Resolves the five predefined references and numeric ones; `None` for any other.
 fn unescape(raw: &str) -> Option<Cow<'_, str>> {
-    if !raw.contains('&') {
+    if memchr(b'&', raw.as_bytes()).is_none() {
         return Some(Cow::Borrowed(raw));
     }
     let mut pieces = raw.split('&');

@@ -7,5 +7,6 @@
 )]
 
 mod hostile;
+mod pay;
 mod push;
 mod support;

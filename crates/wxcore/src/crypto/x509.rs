@@ -146,7 +146,7 @@ fn modulus_bits(key: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Certificate, KeyKind, normalise_serial};
+    use super::{Certificate, KeyKind, modulus_bits, normalise_serial};
     use crate::crypto::fixtures;
     use crate::crypto::pem::KeyError;
 
@@ -198,5 +198,15 @@ mod tests {
             assert_eq!(normalise_serial(id), id);
         }
         assert_eq!(normalise_serial(""), "");
+    }
+
+    #[test]
+    fn a_modulus_is_measured_in_bits() {
+        for (modulus, bits) in [(0x01, 1), (0x05, 3), (0x7f, 7)] {
+            assert_eq!(modulus_bits(&[0x30, 6, 2, 1, modulus, 2, 1, 3]), Some(bits));
+        }
+        for rubbish in [&[][..], &[0x30, 0], &[0x30, 3, 2, 1, 5], &[2, 1, 5]] {
+            assert_eq!(modulus_bits(rubbish), None);
+        }
     }
 }

@@ -160,6 +160,23 @@ mod tests {
     }
 
     #[test]
+    fn padding_to_32_bytes_belongs_to_pushes_not_here() {
+        let plain = r#"{"a":"1234","watermark":{"appid":"wx1","timestamp":1700000000}}"#;
+        for extra in 0..32 {
+            let plain = plain.replace("1234", &"x".repeat(extra));
+            let key = CbcKey::new(b"0123456789abcdef").unwrap();
+            let pad = 32 - plain.len() % 32;
+            let sealed = key.encrypt(b"0123456789abcdef", plain.into(), 32).unwrap();
+            let opened = open_at(&base64::encode(&sealed), NOW);
+            assert_eq!(
+                opened.err(),
+                (pad > 16).then_some(Reject::Undecryptable),
+                "{pad}"
+            );
+        }
+    }
+
+    #[test]
     fn raw_data_is_signed_with_the_keys_text() {
         let raw_data = fixtures::input("mini-rawdata-official", "raw_data");
         let key = fixtures::input("mini-rawdata-official", "session_key");

@@ -7,12 +7,16 @@
 //! | `app_id` | the receiver's application |
 //! | `timestamp` | Unix seconds in decimal, within 300 s of the receiver's clock |
 //! | `nonce` | 16 to 64 characters of `A-Z a-z 0-9 _ -`, never the same twice |
-//! | `data` | base64 of AES-256-CBC: key HMAC-SHA256(AppSecret, `AESKey`), zero IV, PKCS#7 to 16 bytes |
+//! | `data` | one JSON object, sealed: base64 of AES-256-CBC, key HMAC-SHA256(AppSecret, `AESKey`), zero IV, PKCS#7 to 16 bytes |
 //! | `sign` | base64 of RSA PKCS#1 v1.5 with SHA-256 |
 //!
 //! `sign` covers every other member as `name=value`, sorted by the bytes of the names and joined with a
 //! line feed; members beyond these are allowed and signed. Names are of `A-Z a-z 0-9 _`, and no value holds
 //! a control character: otherwise two objects could have one text to sign.
+//!
+//! What is sealed must be JSON because CBC does not say whether the key was right: about one ciphertext in
+//! 256 decrypts under a wrong AppSecret as far as padding shows, and while two stand side by side the wrong
+//! one may be tried first.
 //!
 //! The receiver must remember each nonce until [`Opened::expires`] and refuse it when it comes again
 //! (`Reject::NonceReused`); after that the timestamp refuses it.
@@ -33,6 +37,7 @@ pub use verifier::{Opened, PartnerVerifier};
 
 use crate::crypto::aes::CbcKey;
 use crate::crypto::digest::hmac_sha256;
+use crate::json;
 
 const IV: [u8; 16] = [0; 16];
 
@@ -65,6 +70,11 @@ fn is_plain(name: &str, value: &str) -> bool {
 fn is_nonce(nonce: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (16..=64).contains(&nonce.len()) && nonce.bytes().all(fits)
+}
+
+/// Whether a plaintext is what may be sealed.
+fn is_object(plain: &[u8]) -> bool {
+    std::str::from_utf8(plain).is_ok_and(|text| json::parse(text).is_ok())
 }
 
 #[cfg(test)]

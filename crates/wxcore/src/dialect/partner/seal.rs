@@ -1,6 +1,6 @@
 //! The sending end.
 
-use super::{IV, aes_key, is_nonce, is_plain, string_to_sign};
+use super::{IV, aes_key, is_nonce, is_object, is_plain, string_to_sign};
 use crate::crypto::aes::CbcKey;
 use crate::crypto::{base64, rsa};
 use crate::json::write_str;
@@ -9,7 +9,7 @@ use crate::time::UnixMillis;
 /// One callback to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct PartnerDraft<'a> {
-    /// What is sealed.
+    /// What is sealed: one JSON object.
     pub plaintext: &'a [u8],
     /// New for each callback and each try.
     pub nonce: &'a str,
@@ -36,9 +36,12 @@ impl PartnerSender {
         })
     }
 
-    /// The body to post. `None`: the nonce has not the agreed shape, or an extra member takes an agreed
-    /// name or cannot be signed without ambiguity.
+    /// The body to post. `None`: the plaintext is not a JSON object, the nonce has not the agreed shape, or
+    /// an extra member takes an agreed name or cannot be signed without ambiguity.
     pub fn seal(&self, draft: &PartnerDraft<'_>, now: UnixMillis) -> Option<Vec<u8>> {
+        if !is_nonce(draft.nonce) || !is_object(draft.plaintext) {
+            return None;
+        }
         let timestamp = now.seconds().to_string();
         let sealed = self.secret.encrypt(&IV, draft.plaintext.to_vec(), 16)?;
         let data = base64::encode(&sealed);
@@ -49,7 +52,7 @@ impl PartnerSender {
             ("data", &data),
         ];
         let taken = |name: &str| name == "sign" || agreed.iter().any(|(known, _)| *known == name);
-        if !is_nonce(draft.nonce) || draft.extra.iter().any(|(name, _)| taken(name)) {
+        if draft.extra.iter().any(|(name, _)| taken(name)) {
             return None;
         }
         let members = [agreed.as_slice(), draft.extra].concat();

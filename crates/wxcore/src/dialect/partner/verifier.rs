@@ -1,6 +1,6 @@
 //! The receiving end.
 
-use super::{IV, aes_key, is_nonce, is_plain, string_to_sign};
+use super::{IV, aes_key, is_nonce, is_object, is_plain, string_to_sign};
 use crate::clock;
 use crate::config::ConfigError;
 use crate::crypto::aes::{CbcKey, unpad};
@@ -13,7 +13,7 @@ use crate::time::UnixMillis;
 /// A callback that is authentic, fresh and readable; whether its nonce is new remains to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// What was sealed.
+    /// What was sealed: one JSON object.
     pub plaintext: Vec<u8>,
     /// To be refused when it comes again for this application.
     pub nonce: String,
@@ -121,7 +121,7 @@ impl PartnerVerifier {
         let mut opened = self.secrets.iter().enumerate().filter_map(|(index, key)| {
             let mut room = sealed.clone();
             let plain = unpad(key.decrypt(&IV, &mut room)?, 16)?;
-            Some((index, plain.to_vec()))
+            is_object(plain).then(|| (index, plain.to_vec()))
         });
         opened.next().ok_or(Reject::Undecryptable)
     }

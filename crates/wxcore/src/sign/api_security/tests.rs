@@ -248,4 +248,15 @@ fn headers_are_read_in_any_case_and_once() {
 fn the_query_is_no_part_of_the_path() {
     assert_eq!(without_query("https://a/b?c=d?e"), "https://a/b");
     assert_eq!(without_query("https://a/b"), "https://a/b");
+    let body = answer(GOOD);
+    let sign = signature(&fixtures::private_key(), &body);
+    let current = ("new", sign.as_str());
+    let headers = AnswerHeaders {
+        appid: "wx1",
+        timestamp: "1700000000",
+        current,
+        deprecated: None,
+    };
+    let called = format!("{URL}?access_token=t");
+    assert!(security().open(&called, &headers, &body, NOW).is_ok());
 }

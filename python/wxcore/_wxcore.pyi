@@ -219,7 +219,10 @@ class PartnerSender:
 
     def __new__(cls, app_id: str, app_secret: str, private_key: str) -> PartnerSender: ...
     def seal(self, plaintext: bytes, *, nonce: str, now: int) -> bytes:
-        """The body to post at ``now`` (s); ``nonce``: 16 to 64 of ``A-Z a-z 0-9 _ -``, never the same."""
+        """The body to post at ``now`` (s), around a JSON object.
+
+        ``nonce``: 16 to 64 of ``A-Z a-z 0-9 _ -``, never the same. Raises ``ValueError``.
+        """
 
 @final
 class Merchant:

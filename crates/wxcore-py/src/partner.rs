@@ -57,7 +57,7 @@ impl PartnerSender {
             .ok_or_else(|| PyValueError::new_err("app_secret is empty"))
     }
 
-    /// The body to post at `now` (seconds); `nonce` is 16 to 64 of `A-Z a-z 0-9 _ -`, never the same.
+    /// The body to post at `now` (seconds); `plaintext` is a JSON object; `nonce` is 16 to 64 of `A-Z a-z 0-9 _ -`, never the same.
     #[pyo3(signature = (plaintext, *, nonce, now))]
     fn seal<'py>(
         &self,
@@ -72,8 +72,9 @@ impl PartnerSender {
             extra: &[],
         };
         let body = self.0.seal(&draft, UnixMillis::from_seconds(now));
-        let body =
-            body.ok_or_else(|| PyValueError::new_err("nonce: 16 to 64 of A-Z a-z 0-9 _ -"))?;
+        let body = body.ok_or_else(|| {
+            PyValueError::new_err("plaintext: a JSON object; nonce: 16 to 64 of A-Z a-z 0-9 _ -")
+        })?;
         Ok(PyBytes::new(py, &body))
     }
 }

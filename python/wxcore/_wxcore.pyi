@@ -1,14 +1,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
-class Rejected(ValueError):
+class Rejected(ValueError):  # noqa: N818 (the word of the docs)
     """A message that is not accepted; ``code`` says why, as ``stage.reason``."""
 
     code: str
 
 @final
 class Envelope:
-    """WeChat's push envelope: verify, decrypt and seal (protocol: 公众号, 小程序, 企业微信, 第三方平台).
+    """The envelope of 公众号, 小程序, 企业微信 and 第三方平台: verify, decrypt and seal.
 
     ``token``, ``encoding_aes_key`` and ``receive_id`` (appid, corpid, suite id or component appid)
     each take one string or several: all of them verify and open, the first signs and seals.
@@ -22,11 +22,14 @@ class Envelope:
         receive_id: str | Sequence[str],
     ) -> Envelope: ...
     def verify_url(self, signature: str, timestamp: str, nonce: str, echostr: str) -> str:
-        """Check a URL verification of 公众号 or 小程序 and return its ``echostr``; raises Rejected."""
+        """Check a URL verification of 公众号 or 小程序; return its ``echostr``; raises Rejected."""
     def verify_sealed_url(
         self, msg_signature: str, timestamp: str, nonce: str, echostr: str
     ) -> str:
-        """Check a URL verification of 企业微信 and return the plaintext of its ``echostr``; raises Rejected."""
+        """Check a URL verification of 企业微信; return the plaintext of its ``echostr``.
+
+        Raises Rejected.
+        """
     def open(self, body: bytes, *, msg_signature: str, timestamp: str, nonce: str) -> Opened:
         """Verify, decrypt and parse a request body, XML or JSON; raises Rejected."""
     def seal(
@@ -64,7 +67,12 @@ class Opened:
         """Index of the key that opened it."""
     @property
     def fields(self) -> dict[str, Any]:
-        """Its fields under WeChat's names: text, and for JSON numbers too; repeated ones are lists."""
+        """Its fields under WeChat's names: text, for JSON numbers too; repeated ones are lists.
+
+        Made on first use: turning Chinese text into ``str`` costs as much as all the rest.
+        """
+    def get(self, name: str) -> str | None:
+        """The text of one top-level field; None if absent, empty or nested."""
 
 @final
 class HashRing:
@@ -94,7 +102,7 @@ class PayVerifier:
         cls, platform_keys: Mapping[str, str], apiv3_key: str | Sequence[str]
     ) -> PayVerifier: ...
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: int) -> None:
-        """Check that WeChat Pay sent exactly these bytes within 300 s of ``now`` (s); raises Rejected."""
+        """Check that WeChat Pay sent these very bytes within 300 s of ``now`` (s); raises Rejected."""
     def open(self, headers: Mapping[str, str], body: bytes, *, now: int) -> PayNotice:
         """Verify a notice and open its resource; raises Rejected."""
     def platform_keys(self) -> list[tuple[str, int | None]]:
@@ -133,7 +141,7 @@ class PaySender:
         self,
         resource: bytes,
         *,
-        id: str,
+        id: str,  # noqa: A002 (the notice's own word)
         event_type: str,
         original_type: str,
         now: int,
@@ -176,7 +184,7 @@ class PublicKey:
 
 @final
 class PrivateKey:
-    """An RSA private key, from PEM: PKCS#8 or PKCS#1. Shows nothing of itself. Raises ``ValueError``."""
+    """An RSA private key, PEM: PKCS#8 or PKCS#1. Shows nothing of itself. Raises ``ValueError``."""
 
     def __new__(cls, pem: str) -> PrivateKey: ...
     def sign(self, message: bytes, *, pss: bool = False) -> bytes:
@@ -336,7 +344,7 @@ def sm4_open(key: bytes, nonce: str, associated_data: str, ciphertext: str) -> b
     """Open base64 with SM4-GCM under a key of 16 bytes; raises Rejected."""
 
 def sm4_apiv3_open(apiv3_key: str, nonce: str, associated_data: str, ciphertext: str) -> bytes:
-    """Open base64 with ``AEAD_SM4_GCM``; its key is the head of the APIv3 key's SM3; raises Rejected."""
+    """Open base64 with ``AEAD_SM4_GCM``: its key is the head of the SM3 of ``apiv3_key``."""
 
 def sm4_seal(key: bytes, nonce: str, associated_data: str, plain: bytes) -> str:
     """Seal with SM4-GCM into base64. A nonce must never serve twice under one key."""
@@ -371,9 +379,7 @@ class Gateway:
         ``query`` is the raw query string; ``headers`` are needed where ``needs_headers``; ``now`` is
         in milliseconds since 1970. Never raises for anything a stranger can send.
         """
-    def reply(
-        self, message: Received, spec: bytes, now: int
-    ) -> tuple[int, str, bytes, str | None]:
+    def reply(self, message: Received, spec: bytes, now: int) -> tuple[int, str, bytes, str | None]:
         """Turn a service's answer into ``(status, content_type, body, code)``.
 
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.

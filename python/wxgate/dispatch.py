@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wxcore._wxcore import Received
+
     from wxgate.settings import Settings
     from wxgate.sinks import Sink
 
@@ -68,7 +69,7 @@ def _sink(settings: Settings, scheme: str, place: str) -> Sink:
     if scheme == "log":
         return LogSink()
     # Imported here: a gateway that calls nobody need not carry an HTTP client.
-    from wxgate.sinks.http import HttpSink
+    from wxgate.sinks.http import HttpSink  # noqa: PLC0415
 
     if scheme == "http":
         return HttpSink([place])

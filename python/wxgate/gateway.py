@@ -14,7 +14,8 @@ from wxgate.settings import Settings, load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from granian.rsgi import HTTPProtocol, Scope
+    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
+    from granian.rsgi import Scope
 
     from wxgate.asgi import Message, Receive, Send
     from wxgate.sinks.function import Handler
@@ -37,7 +38,11 @@ class Gateway:
         self._opening = asyncio.Lock()
 
     def on(
-        self, account: str | None = None, *, type: str | None = None, event: str | None = None  # noqa: A002 (WeChat's word)
+        self,
+        account: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 (WeChat's word)
+        event: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Have an async function answer messages; handlers come before the file's routes.
 
@@ -96,10 +101,7 @@ class Gateway:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Speak RSGI."""
-        if scope.proto == "http":
-            await rsgi.serve(self._state or await self.open(), scope, protocol)
-        else:
-            protocol.close(None)
+        await rsgi.serve(self._state or await self.open(), scope, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start with a granian worker."""

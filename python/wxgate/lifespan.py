@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-
 from wxcore._wxcore import Gateway as Core
+
 from wxgate.admin import Admin
 from wxgate.dispatch import Dispatcher, build_sinks
 from wxgate.metrics import Counters, Layout
@@ -50,16 +50,16 @@ class State:
     drain: float
 
 
-async def open_state(
-    settings: Settings, handlers: Sequence[Registered], shared: Shared
-) -> State:
+async def open_state(settings: Settings, handlers: Sequence[Registered], shared: Shared) -> State:
     """Compile the configuration and open what it names.
 
     Raises ``ValueError`` naming every problem, ``ImportError`` or ``AttributeError`` for a function
     that is not there, ``OSError`` for the store of nonces.
     """
     core = Core(_blob(settings, handlers))
-    counters = Counters(Layout([name for name, _ in core.accounts()]), shared.counters, shared.worker)
+    counters = Counters(
+        Layout([name for name, _ in core.accounts()]), shared.counters, shared.worker
+    )
     sinks = [FunctionSink(one.function) for one in handlers]
     dispatcher = Dispatcher([*sinks, *build_sinks(settings)])
     nonces = _nonces(settings)
@@ -118,6 +118,6 @@ def _nonces(settings: Settings) -> Nonces | None:
     if not any(account.kind == "partner" for account in settings.account.values()):
         return None
     # Imported here: sqlite3 costs 10 ms at the start, and few gateways have partners.
-    from wxgate.stores.nonces import Nonces
+    from wxgate.stores.nonces import Nonces  # noqa: PLC0415
 
     return Nonces(NONCES)

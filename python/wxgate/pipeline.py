@@ -8,13 +8,14 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from wxcore._wxcore import Gateway as Core
 from wxgate.errors import SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from wxcore._wxcore import Gateway as Core
     from wxcore._wxcore import Received
+
     from wxgate.dispatch import Dispatcher
     from wxgate.metrics import Counters
     from wxgate.refusals import RefusalLog
@@ -49,9 +50,7 @@ class Pipeline:
         self._nonces = nonces
         self._budgets = budgets
         self._max_in_flight = max_in_flight
-        self._with_headers = {
-            name for name, _ in core.accounts() if core.needs_headers(name)
-        }
+        self._with_headers = {name for name, _ in core.accounts() if core.needs_headers(name)}
         self._late: set[asyncio.Task[bytes]] = set()
         self.in_flight = 0
         self.draining = False
@@ -112,7 +111,7 @@ class Pipeline:
         except (SinkError, ExceptionGroup, TimeoutError) as error:
             _LOG.warning("account %s: %s not delivered: %s", account, message.id, _causes(error))
             return self._refuse(account, "dispatch.not_delivered")
-        except Exception:
+        except Exception:  # noqa: BLE001 (a handler of the team's own may raise anything)
             _LOG.exception("account %s: %s not delivered", account, message.id)
             return self._refuse(account, "dispatch.not_delivered")
         self._counters.add(account, "accepted")
@@ -136,8 +135,9 @@ class Pipeline:
         self._late.discard(task)
         if task.cancelled() or (error := task.exception()) is not None:
             cause = "cancelled" if task.cancelled() else _causes(error)
-            _LOG.error("account %s: %s failed after its acknowledgement: %s",
-                       account, message_id, cause)
+            _LOG.error(
+                "account %s: %s failed after its acknowledgement: %s", account, message_id, cause
+            )
             self._counters.add(account, "late_failed")
         else:
             self._counters.add(account, "delivered")

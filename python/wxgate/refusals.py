@@ -18,7 +18,7 @@ class RefusalLog:
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def note(self, account: str, code: str) -> None:
-        """Log a refusal, or count it for the next line. The keys are bounded by the configuration."""
+        """Log a refusal, or count it for the next line; the configuration bounds the keys."""
         now = time.monotonic()
         last, left_out = self._seen.get((account, code), (-1.0, 0))
         if now - last < 1.0:

@@ -9,25 +9,25 @@ class _Reply(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What a handler may return."""
 
 
-class Text(_Reply, tag="text"):
+class Text(_Reply, frozen=True, tag="text"):
     """Text."""
 
     content: str
 
 
-class Image(_Reply, tag="image"):
+class Image(_Reply, frozen=True, tag="image"):
     """An image by its media id."""
 
     media_id: str
 
 
-class Voice(_Reply, tag="voice"):
+class Voice(_Reply, frozen=True, tag="voice"):
     """A voice message by its media id."""
 
     media_id: str
 
 
-class Video(_Reply, tag="video"):
+class Video(_Reply, frozen=True, tag="video"):
     """A video by its media id."""
 
     media_id: str
@@ -35,7 +35,7 @@ class Video(_Reply, tag="video"):
     description: str = ""
 
 
-class Music(_Reply, tag="music"):
+class Music(_Reply, frozen=True, tag="music"):
     """Music; only the thumbnail is required."""
 
     thumb_media_id: str
@@ -54,13 +54,13 @@ class Article(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str = ""
 
 
-class News(_Reply, tag="news"):
+class News(_Reply, frozen=True, tag="news"):
     """Articles with pictures: up to 8, but only 1 in answer to what a user sends."""
 
     articles: list[Article]
 
 
-class TransferCustomerService(_Reply, tag="transfer_customer_service"):
+class TransferCustomerService(_Reply, frozen=True, tag="transfer_customer_service"):
     """Hand the conversation to customer service, or to one agent of it."""
 
     kf_account: str = ""

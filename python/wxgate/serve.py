@@ -6,7 +6,9 @@ import logging
 import mmap
 import multiprocessing
 import os
+import signal
 import socket
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from wxgate.lifespan import Shared
 from wxgate.metrics import Layout
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from wxgate.settings import Settings
@@ -28,6 +31,7 @@ _HEADERS_WITHIN_MS = 5_000
 """Also the idle limit of a kept-alive connection."""
 _BACKLOG = 4096
 _KILL_AFTER_S = 1
+_STOPS = {signal.SIGTERM, signal.SIGINT}
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -58,22 +62,61 @@ def serve(settings: Settings, app: str | None = None) -> int:
     _log_to_stderr(settings.server.log_level)
     family = _Family(settings)
     server = _granian(settings)
+    _keep_stops_for_workers()
     try:
         server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
     except SystemExit as stop:
-        return int(stop.code or 0)
+        # Granian's 1 for workers that were gone first is no failure where all were told to stop.
+        return 0 if server.interrupt_signal else int(stop.code or 0)
+    finally:
+        # One more signal must not turn the exit code of a clean stop into that of a kill.
+        for stop in _STOPS:
+            signal.signal(stop, signal.SIG_IGN)
     return 0
 
 
-def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], Gateway]:
-    def load() -> Gateway:
+class _Worker:
+    """A gateway inside a worker, which hears no stop before its loop can.
+
+    Until then its signals wait: with the handlers of its parent, or of a loop that does not run, it
+    would swallow them, and be killed for not stopping.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Take the place of ``gateway`` towards granian."""
+        self._gateway = gateway
+        self.__rsgi__ = gateway.__rsgi__
+        self.__rsgi_del__ = gateway.__rsgi_del__
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start, and let in what has waited once the loop runs for good."""
+        self._gateway.__rsgi_init__(loop)
+        loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
+
+
+def _keep_stops_for_workers() -> None:
+    """Have this process fork its workers, and only it and only them, with stop signals blocked."""
+    parent = os.getpid()
+
+    def change(how: int) -> None:
+        if os.getpid() == parent:
+            signal.pthread_sigmask(how, _STOPS)
+
+    os.register_at_fork(
+        before=partial(change, signal.SIG_BLOCK),
+        after_in_parent=partial(change, signal.SIG_UNBLOCK),
+    )
+
+
+def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], _Worker]:
+    def load() -> _Worker:
         shared = family.join()
         if app is None:
-            return Gateway(settings, shared=shared)
+            return _Worker(Gateway(settings, shared=shared))
         module, _, name = app.partition(":")
         gateway: Gateway = getattr(import_module(module), name)
         gateway.shared = shared
-        return gateway
+        return _Worker(gateway)
 
     return load
 

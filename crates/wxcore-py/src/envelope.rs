@@ -2,9 +2,10 @@
 
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 use wxcore::account::Format;
-use wxcore::parse::parse;
+use wxcore::parse::{Message, parse};
 use wxcore::reply::SealedReply;
 use wxcore::verify::ciphertext;
 
@@ -90,13 +91,13 @@ impl Envelope {
             self.0.open(&ciphertext)
         };
         let plain = open().map_err(|reject| rejected(py, reject))?;
-        let message = parse(plain.content()).map_err(|reject| rejected(py, reject))?;
+        parse(plain.content()).map_err(|reject| rejected(py, reject))?;
         let receive_id = self.0.receive_ids().get(plain.receive_id);
         Ok(Opened {
             content: PyBytes::new(py, plain.content()).unbind(),
             receive_id: receive_id.cloned().unwrap_or_default(),
             key: plain.key,
-            fields: dict(py, message.fields.members())?.unbind(),
+            fields: PyOnceLock::new(),
         })
     }
 
@@ -186,7 +187,33 @@ pub(crate) struct Opened {
     /// Index of the key that opened it.
     #[pyo3(get)]
     key: usize,
+    fields: PyOnceLock<Py<PyDict>>,
+}
+
+#[pymethods]
+impl Opened {
     /// Its fields under WeChat's names: text, and for JSON numbers too; repeated ones are lists.
-    #[pyo3(get)]
-    fields: Py<PyDict>,
+    ///
+    /// Made on first use: turning Chinese text into `str` costs as much as all the rest.
+    #[getter]
+    fn fields(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
+        let make = || {
+            let message = self.message(py)?;
+            Ok(dict(py, message.fields.members())?.unbind())
+        };
+        self.fields
+            .get_or_try_init(py, make)
+            .map(|fields| fields.clone_ref(py))
+    }
+
+    /// The text of one top-level field; `None` if absent, empty or nested.
+    fn get(&self, py: Python<'_>, name: &str) -> PyResult<Option<String>> {
+        Ok(self.message(py)?.fields.text(name).map(Into::into))
+    }
+}
+
+impl Opened {
+    fn message<'py>(&'py self, py: Python<'py>) -> PyResult<Message<'py>> {
+        parse(self.content.as_bytes(py)).map_err(|reject| rejected(py, reject))
+    }
 }

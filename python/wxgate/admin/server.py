@@ -29,9 +29,7 @@ class Admin:
         self._server: asyncio.Server | None = None
 
     @classmethod
-    async def open(
-        cls, listener: socket.socket, pipeline: Pipeline, counters: Counters
-    ) -> Admin:
+    async def open(cls, listener: socket.socket, pipeline: Pipeline, counters: Counters) -> Admin:
         """Start to listen."""
         admin = cls(pipeline, counters)
         admin._server = await asyncio.start_server(admin._answer, sock=listener, limit=_MAX_HEAD)
@@ -44,8 +42,9 @@ class Admin:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request, answer it, close."""
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError,
-                                 asyncio.LimitOverrunError):
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        ):
             async with asyncio.timeout(_PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(_response(self._page(head)))

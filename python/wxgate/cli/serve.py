@@ -31,6 +31,6 @@ def run(args: argparse.Namespace) -> int:
         return 2
     # Functions that routes and --app name are the team's own, beside the configuration.
     sys.path.insert(0, str(Path.cwd()))
-    from wxgate.serve import serve
+    from wxgate.serve import serve  # noqa: PLC0415 (granian: after the configuration was found sound)
 
     return serve(settings, args.app)

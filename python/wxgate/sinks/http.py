@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class HttpSink:
         concurrency: int = 256,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Connect lazily; ``timeout`` in seconds bounds one exchange, ``concurrency`` all of them."""
+        """Connect lazily; ``timeout`` (s) bounds one exchange, ``concurrency`` their number."""
         self._urls = tuple(urls)
         self._slots = asyncio.Semaphore(concurrency)
         builder = (
@@ -44,11 +45,9 @@ class HttpSink:
             .connect_timeout(_CONNECT)
             .pool_idle_timeout(_IDLE)
             .pool_max_idle_per_host(concurrency)
-            .follow_redirects(False)
+            .follow_redirects(enable=False)
             .no_proxy()
-            .default_headers(
-                {**(headers or {}), "content-type": "application/cloudevents+json"}
-            )
+            .default_headers({**(headers or {}), "content-type": "application/cloudevents+json"})
         )
         self._client = builder.build()
 
@@ -56,12 +55,10 @@ class HttpSink:
         """Post to the chosen node; if nothing listens there, to the next in line."""
         async with self._slots:
             for node in nodes or (0,):
-                try:
+                with contextlib.suppress(ConnectError, ConnectTimeoutError):
                     return await self._post(self._urls[node], event)
-                except (ConnectError, ConnectTimeoutError) as error:
-                    failure = SinkRetryError(f"{self._urls[node]}: cannot connect")
-                    failure.__cause__ = error
-            raise failure
+            reason = f"{', '.join(self._urls)}: cannot connect"
+            raise SinkRetryError(reason)
 
     async def _post(self, url: str, event: bytes) -> bytes:
         try:

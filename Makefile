@@ -155,8 +155,13 @@ benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock
 	@cp $< $@
 
 .PHONY: bench-core
-bench-core: benches/core/Cargo.lock ## the stages in Rust; BENCH_ARGS='xml' chooses, '--test' runs each once
+bench-core: benches/core/Cargo.lock ## the stages in Rust; choose with BENCH_ARGS='xml'
 	@$(CARGO) bench --quiet --manifest-path benches/core/Cargo.toml -- $(BENCH_ARGS)
+
+.PHONY: bench-check
+bench-check: benches/core/Cargo.lock ## run each Rust bench once, untimed: its answer must be right
+	$(call say,benches once)
+	@$(CARGO) test --quiet --manifest-path benches/core/Cargo.toml --benches >/dev/null
 
 .PHONY: bench-python
 bench-python: setup ## the boundary and the gateway in Python

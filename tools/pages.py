@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wxgate.settings.reference import reference
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
 REJECTIONS = """\
+<!-- Made by `make docs` from the table in crates/wxcore/src/reject.rs. -->
+
 # Why a request is refused
 
 What a stranger sees is the status and nothing else; the code is for logs and metrics. Codes are
@@ -43,6 +47,7 @@ def rejections() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/configuration.md": reference,
     "docs/reference/rejections.md": rejections,
 }
 
@@ -55,7 +60,7 @@ def main() -> int:
     """Write every page; with --check write none and fail if one differs."""
     stale = []
     for name, text in PAGES.items():
-        page, made = ROOT / name, _marked(text())
+        page, made = ROOT / name, text()
         if page.is_file() and page.read_text() == made:
             continue
         stale.append(name)
@@ -67,10 +72,6 @@ def main() -> int:
         print(f"not what the code says, run `make docs`: {', '.join(stale)}")
         return 1
     return 0
-
-
-def _marked(text: str) -> str:
-    return f"<!-- Made by `make docs`; change its source instead. -->\n\n{text}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 //! 3. `group.throughput` says the bytes, for everything whose cost grows with them;
 //! 4. a rival stands beside it where there is one, under `rival/NAME`, doing the same work.
 //!
-//! `BENCH_ARGS=--test` runs each once without timing; CI does that, so benches cannot rot.
+//! `make bench-check` runs each once without timing; CI does that, so benches cannot rot.
 
 use criterion::{criterion_group, criterion_main};
 

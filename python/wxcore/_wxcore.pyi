@@ -1,6 +1,49 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
+__all__ = [
+    "ApiSecurity",
+    "Certificate",
+    "Envelope",
+    "Gateway",
+    "HashRing",
+    "Merchant",
+    "Opened",
+    "PartnerSender",
+    "PartnerVerifier",
+    "PayNotice",
+    "PaySender",
+    "PayV2Verifier",
+    "PayVerifier",
+    "PrivateKey",
+    "PublicKey",
+    "Received",
+    "Rejected",
+    "Sm2PrivateKey",
+    "Sm2PublicKey",
+    "aead_open",
+    "aead_seal",
+    "check",
+    "generate_rsa_key",
+    "hmac_base64",
+    "hmac_hex",
+    "jsapi_signature",
+    "open_encrypted_data",
+    "pay_sig",
+    "pay_v2_refund_open",
+    "pay_v2_refund_seal",
+    "pay_v2_sign",
+    "reasons",
+    "sm3",
+    "sm4_apiv3_open",
+    "sm4_open",
+    "sm4_seal",
+    "sorted_values_signature",
+    "user_signature",
+    "verify_pay_event",
+    "verify_raw_data",
+]
+
 class Rejected(ValueError):  # noqa: N818 (the word of the docs)
     """A message that is not accepted; ``code`` says why, as ``stage.reason``."""
 
@@ -102,7 +145,7 @@ class PayVerifier:
         cls, platform_keys: Mapping[str, str], apiv3_key: str | Sequence[str]
     ) -> PayVerifier: ...
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: int) -> None:
-        """Check that WeChat Pay sent these very bytes within 300 s of ``now`` (s); raises Rejected."""
+        """Check that WeChat Pay sent this within 300 s of ``now`` (s); raises Rejected."""
     def open(self, headers: Mapping[str, str], body: bytes, *, now: int) -> PayNotice:
         """Verify a notice and open its resource; raises Rejected."""
     def platform_keys(self) -> list[tuple[str, int | None]]:
@@ -376,8 +419,8 @@ class Gateway:
     ) -> Received:
         """Take a request to ``/cb/{account}`` or ``/cb/{account}/{authorizer}``.
 
-        ``query`` is the raw query string; ``headers`` are needed where ``needs_headers``; ``now`` is
-        in milliseconds since 1970. Never raises for anything a stranger can send.
+        ``query`` is the raw query string; ``headers`` are needed where ``needs_headers``;
+        ``now`` is in milliseconds since 1970. Never raises for anything a stranger can send.
         """
     def reply(self, message: Received, spec: bytes, now: int) -> tuple[int, str, bytes, str | None]:
         """Turn a service's answer into ``(status, content_type, body, code)``.

@@ -38,8 +38,11 @@ def account(kind: str, keys: str = "") -> str:
             Pay,
         ),
         ("pay_v2", 'mchid = "1"\nkey = "env:KEY"\n', PayV2),
-        ("partner", 'app_id = "b"\napp_secret = "env:KEY"\n', Partner),
-        ("partner", 'app_id = "b"\npublic_key = "file:pub_key.pem"\n', Partner),
+        (
+            "partner",
+            'app_id = "b"\napp_secret = "env:KEY"\npublic_key = "file:pub_key.pem"\n',
+            Partner,
+        ),
     ],
 )
 def test_every_kind_loads_with_what_it_needs(
@@ -62,7 +65,7 @@ def test_every_kind_loads_with_what_it_needs(
         ("component", ["appid", "token", "aes_key"]),
         ("pay", ["mchid", "apiv3_key", "platform_keys"]),
         ("pay_v2", ["mchid", "key"]),
-        ("partner", ["app_id", "app_secret"]),
+        ("partner", ["app_id", "app_secret", "public_key"]),
     ],
 )
 def test_every_kind_names_all_that_it_lacks(

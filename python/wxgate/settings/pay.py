@@ -53,25 +53,16 @@ class PayV2(AnyAccount, frozen=True, kw_only=True):
 
 
 class Partner(AnyAccount, frozen=True, kw_only=True):
-    """A service of the team's own that calls in, signing with a secret or a private key."""
+    """A service of the team's own that calls in: it seals with a secret and signs with a key."""
 
     kind: ClassVar[Literal["partner"]] = "partner"
 
     app_id: Annotated[Text, Meta(description="The name it signs under.", examples=["billing"])]
     app_secret: Annotated[
-        tuple[Secret, ...],
-        Meta(
-            description="Shared secret; each of them verifies. Needed unless public_key is there."
-        ),
-    ] = ()
+        tuple[Secret, ...], Meta(description="Shared secret; each of them opens.")
+    ]
     public_key: Annotated[
         tuple[Pem, ...],
         Meta(description="Its public key; each of them verifies.", examples=["file:partner.pem"]),
-    ] = ()
+    ]
     budget: OwnBudget = None
-
-    @classmethod
-    def rules(cls, got: Mapping[str, object]) -> Iterator[tuple[str, UnfitError]]:
-        """Demand something to verify with."""
-        if "app_secret" not in got and "public_key" not in got:
-            yield "app_secret", UnfitError("is required unless there is a public_key")

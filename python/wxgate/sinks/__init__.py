@@ -15,7 +15,7 @@ class Sink(Protocol):
         """Hand over one CloudEvent (JSON) and return what the destination answers.
 
         ``nodes`` are indexes into the destination's nodes, the chosen one first. Returning means
-        "taken". Raises ``SinkRetryError`` or ``SinkRefusedError``; anything else counts as retryable.
+        "taken". Raises ``SinkRetryError`` or ``SinkRefusedError``; all else counts as retryable.
         """
         ...
 

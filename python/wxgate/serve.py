@@ -12,10 +12,10 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from wxgate.gateway import Gateway
 from wxgate.lifespan import Shared
@@ -65,9 +65,9 @@ def serve(settings: Settings, app: str | None = None) -> int:
     _keep_stops_for_workers()
     try:
         server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
-    except SystemExit as stop:
+    except SystemExit as left:
         # Granian's 1 for workers that were gone first is no failure where all were told to stop.
-        return 0 if server.interrupt_signal else int(stop.code or 0)
+        return 0 if server.interrupt_signal else int(left.code or 0)
     finally:
         # One more signal must not turn the exit code of a clean stop into that of a kill.
         for stop in _STOPS:
@@ -121,9 +121,9 @@ def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[]
     return load
 
 
-def _granian(settings: Settings) -> Granian:
+def _granian(settings: Settings) -> MPServer:
     listen = settings.server.listen
-    return Granian(
+    return MPServer(
         "wxgate.serve",
         address=listen.host,
         port=listen.port,

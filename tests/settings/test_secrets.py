@@ -113,7 +113,8 @@ def test_an_apiv3_key_is_32_ascii_characters(problems_of: Find, key: str) -> Non
 )
 def test_a_pem_looks_like_one(problems_of: Find, pem: str, reason: str) -> None:
     """A private key in the wrong place gets a message of its own."""
-    text = '[account.a]\nkind = "partner"\napp_id = "b"\napp_secret = "env:KEY"\npublic_key = "env:P"\n'
+    text = '[account.a]\nkind = "partner"\napp_id = "b"\napp_secret = "env:KEY"\n'
+    text += 'public_key = "env:P"\n'
     (problem,) = problems_of(text, P=pem).values()
     assert problem.reason.startswith(reason)
 

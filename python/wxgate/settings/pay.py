@@ -1,12 +1,10 @@
 """The accounts that send notices: merchants of WeChat Pay, and services of the team's own."""
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from wxgate.settings.account import AnyAccount, OwnBudget, Text, Texts
-from wxgate.settings.problems import UnfitError
 from wxgate.settings.secret import Secret
 from wxgate.settings.shapes import Apiv3Key, Pem
 

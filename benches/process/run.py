@@ -1,0 +1,42 @@
+"""Measure whole processes and write what was seen as JSON.
+
+``--check`` runs everything once, with few messages and without rivals from elsewhere: CI does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import load
+import peers
+import startup
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--starts", type=int, default=15)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    if args.check:
+        args.rounds, args.messages, args.starts = 1, 64, 1
+    absent = "not asked for" if args.check else peers.install()
+    seen = {
+        "startup": startup.run(args.starts),
+        "load": load.run(args.rounds, args.messages),
+        "absent": absent,
+    }
+    if args.out is not None:
+        args.out.write_text(json.dumps(seen, indent=1))
+
+
+if __name__ == "__main__":
+    main()

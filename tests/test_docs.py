@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import importlib
 import importlib.util
 import json
 import re
+import shlex
 import threading
 import time
 from contextlib import contextmanager
@@ -224,11 +227,18 @@ def test_the_first_drawing_shows_the_stages(page: Path) -> None:
     assert [word for word in words if word in STAGES][: len(STAGES)] == STAGES
 
 
-def _commands() -> list[str]:
-    said = re.compile(r"(?:^|[`&]\s*|\s)wxgate ([a-z]+)\b", re.MULTILINE)
+def _invocations() -> list[str]:
+    """The arguments of each `wxgate` that a page has its reader type."""
     shown = [code for page in PAGES for code in blocks(page, "sh")]
-    inline = [code for page in PAGES for code in re.findall(r"`[^`\n]+`", text_of(page))]
-    return sorted({name for code in (*shown, *inline) for name in said.findall(code)})
+    lines = [line.partition("  #")[0] for code in shown for line in code.splitlines()]
+    commands = [one.strip() for line in lines for one in line.split("&&")]
+    return sorted({one.partition(" ")[2] for one in commands if one.startswith("wxgate ")})
+
+
+def _commands() -> list[str]:
+    """The names of the commands that pages type or mention."""
+    inline = [code for page in PAGES for code in re.findall(r"`wxgate ([a-z]+)", text_of(page))]
+    return sorted({*inline, *(one.split()[0] for one in _invocations())})
 
 
 @pytest.mark.parametrize("name", _commands())
@@ -239,6 +249,15 @@ def test_every_command_named_exists(name: str, capsys: pytest.CaptureFixture[str
         main([name, "--help"])
     assert stop.value.code == 0
     assert f"wxgate {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", _invocations())
+def test_every_command_shown_is_understood(line: str) -> None:
+    """With the arguments that the page gives it."""
+    name, *arguments = shlex.split(line)
+    commands = argparse.ArgumentParser().add_subparsers()
+    importlib.import_module(f"wxgate.cli.{name}").add(commands)
+    commands.choices[name].parse_args(arguments)
 
 
 def test_every_command_is_named() -> None:

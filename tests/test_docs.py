@@ -196,7 +196,7 @@ def test_the_handler_shown_answers(page: Path) -> None:
         async with names["gateway"] as gateway:
             return await push(gateway, message("你好", "1"))
 
-    assert "你说：你好" in asyncio.run(scene()).decode()  # noqa: RUF001 (Chinese)
+    assert "你说：你好" in asyncio.run(scene()).decode()
 
 
 def test_both_languages_show_the_same() -> None:

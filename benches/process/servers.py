@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import client
-
 from wechat import AES_KEY, APPID, TOKEN
 
 if TYPE_CHECKING:
@@ -46,10 +45,25 @@ _ENVIRONMENT = {
     "PYTHONPATH": str(HERE / "apps"),
 }
 # As wxgate sets granian up, so that only what runs on top of it differs.
-_GRANIAN = (
-    "--workers 1 --runtime-threads 1 --runtime-mode st --loop uvloop --http 1 --no-ws"
-    " --backlog 4096 --backpressure 4096 --log-level warning"
-).split()
+_GRANIAN = [
+    "--workers",
+    "1",
+    "--runtime-threads",
+    "1",
+    "--runtime-mode",
+    "st",
+    "--loop",
+    "uvloop",
+    "--http",
+    "1",
+    "--no-ws",
+    "--backlog",
+    "4096",
+    "--backpressure",
+    "4096",
+    "--log-level",
+    "warning",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def _name(fields: Mapping[str, Any]) -> str:
 
 
 def _content(fields: Mapping[str, Any]) -> str:
-    for kind in ("text", "voice"):
+    for kind in ("text", "voice", "stream"):
         inner = fields.get(kind)
         if isinstance(inner, Mapping) and inner.get("content"):
             return f"「{inner['content']}」"

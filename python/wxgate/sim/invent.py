@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _BEIJING = timezone(timedelta(hours=8))
-# ruff: noqa: RUF001 (people in China write Chinese punctuation)
+
 _TEXTS = (
     "你好",
     "请问几点开门？",

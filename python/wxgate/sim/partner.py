@@ -20,7 +20,7 @@ from wxgate.sim.player import (
     no_such,
     readable,
     refused,
-    shown,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class PartnerPlayer:
             return refused(answer)
         fields = readable(answer.body)
         reply = {} if fields.get("code") == "SUCCESS" else fields
-        return Reading(satisfied=True, text=shown(answer.body), reply=reply)
+        return Reading(satisfied=True, text=words(answer.body), reply=reply)
 
     def with_wrong_key(self) -> Self:
         """Another application's secret."""

@@ -21,7 +21,7 @@ from wxgate.sim.player import (
     Reading,
     no_such,
     refused,
-    shown,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class PayPlayer:
         del message
         if answer.status not in _ACKNOWLEDGED:
             return refused(answer)
-        return Reading(satisfied=True, text=shown(answer.body))
+        return Reading(satisfied=True, text=words(answer.body))
 
     def with_wrong_key(self) -> Self:
         """The signature is right, the resource is not for this merchant."""

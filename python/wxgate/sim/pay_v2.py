@@ -21,7 +21,7 @@ from wxgate.sim.player import (
     no_such,
     readable,
     refused,
-    shown,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class PayV2Player:
         if answer.status != OK:
             return refused(answer)
         satisfied = readable(answer.body).get("return_code") == "SUCCESS"
-        return Reading(satisfied, shown(answer.body))
+        return Reading(satisfied, words(answer.body))
 
     def with_wrong_key(self) -> Self:
         """Another merchant's key."""

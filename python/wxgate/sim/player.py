@@ -106,6 +106,11 @@ def shown(body: bytes) -> str:
     return body.decode(errors="replace").strip().replace("\n", " ") or "an empty body"
 
 
+def words(body: bytes) -> str:
+    """An acknowledgement's values without its names: `SUCCESS 成功`."""
+    return " ".join(map(str, readable(body).values())) or shown(body)
+
+
 def refused(answer: Answer) -> Reading:
     """Read an answer that is no acknowledgement."""
     return Reading(satisfied=False, text=f"HTTP {answer.status}: {shown(answer.body)}")

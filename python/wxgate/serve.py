@@ -10,7 +10,7 @@ import signal
 import socket
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
@@ -108,7 +108,7 @@ def _keep_stops_for_workers() -> None:
     )
 
 
-def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], _Worker]:
+def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], Any]:
     def load() -> _Worker:
         shared = family.join()
         if app is None:

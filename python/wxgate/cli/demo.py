@@ -1,0 +1,59 @@
+"""Show messages going in encrypted and coming out readable, all on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wxgate.sim.demo.process import NotServingError
+from wxgate.sim.demo.show import Show
+
+if TYPE_CHECKING:
+    import argparse
+
+    from wxgate.cli import options
+
+_SECONDS = 8.0
+
+
+def add(commands: options.Commands) -> None:
+    """Describe the arguments."""
+    parser = commands.add_parser("demo", description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=_SECONDS, metavar="N", help=f"default: {_SECONDS:.0f}"
+    )
+    parser.add_argument("--json", action="store_true", help="print only the summary, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play; return 0 if the numbers add up, 1 if not."""
+    show = Show(_silence if args.json else _tell)
+    try:
+        with tempfile.TemporaryDirectory(prefix="wxgate-demo-") as folder:
+            lasted = asyncio.run(show.run(Path(folder), args.seconds))
+    except KeyboardInterrupt:
+        _tell("stopped")
+        return 1
+    except NotServingError as error:
+        sys.stderr.write(f"the gateway did not start:\n{error}\n")
+        return 1
+    if args.json:
+        _tell(json.dumps(show.tally.report(lasted), indent=1))
+    else:
+        _tell("")
+        for line in show.tally.lines(lasted):
+            _tell(line)
+    return int(bool(show.tally.faults()))
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _silence(_: str) -> None:
+    """Say nothing."""

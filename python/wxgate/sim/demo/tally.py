@@ -70,7 +70,8 @@ class Tally:
         again = arrived - len(self.arrived)
         yield f"sent      {self.calls:5}  calls in {lasted:.1f} s; {_latency(self.seconds)}"
         yield f"accepted  {self.count('accepted'):5}  = delivered {self.count('delivered')}"
-        yield f"arrived   {arrived:5}  at the service: {len(self.arrived)} messages, {again} retries"
+        told = f"{len(self.arrived)} messages, {again} retries"
+        yield f"arrived   {arrived:5}  at the service: {told}"
         yield f"replied   {self.count('replied'):5}  of them with an answer to the user"
         yield f"answered  {self.count('answered'):5}  URL verifications"
         yield f"refused   {self.refused.total():5}  {_causes(self.refused)}"

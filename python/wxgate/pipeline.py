@@ -128,11 +128,13 @@ class Pipeline:
         if done:
             return asking.result()
         self._late.add(asking)
+        self.in_flight += 1
         asking.add_done_callback(lambda task: self._arrived_late(account, message.id, task))
         return None
 
     def _arrived_late(self, account: str, message_id: str, task: asyncio.Task[bytes]) -> None:
         self._late.discard(task)
+        self.in_flight -= 1
         if task.cancelled() or (error := task.exception()) is not None:
             cause = "cancelled" if task.cancelled() else _causes(error)
             _LOG.error(

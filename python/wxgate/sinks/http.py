@@ -62,8 +62,9 @@ class HttpSink:
 
     async def _post(self, url: str, event: bytes) -> bytes:
         try:
-            response = await self._client.post(url).body_bytes(event).build().send()
-            return _answer(url, response.status, await _body(response))
+            request = self._client.post(url).body_bytes(event).build_streamed()
+            async with request as response:
+                return _answer(url, response.status, await _body(response))
         except (ConnectError, ConnectTimeoutError):
             raise
         except RequestError as error:
@@ -76,11 +77,14 @@ class HttpSink:
 
 
 async def _body(response: Response) -> bytes:
-    length = response.get_header("content-length")
-    if length is not None and int(length) > _MAX_ANSWER:
-        reason = f"an answer of {length} bytes is no reply"
-        raise SinkRefusedError(reason)
-    return bytes(await response.bytes())
+    """Read the answer as it comes, so that no service can fill the memory."""
+    body = b""
+    while chunk := await response.body_reader.read(_MAX_ANSWER):
+        body += bytes(chunk)
+        if len(body) > _MAX_ANSWER:
+            reason = f"an answer of more than {_MAX_ANSWER} bytes is no reply"
+            raise SinkRefusedError(reason)
+    return body
 
 
 def _answer(url: str, status: int, body: bytes) -> bytes:

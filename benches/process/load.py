@@ -79,7 +79,8 @@ def _send(row: _Row, messages: int, upstream: int) -> tuple[float, float]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         print(json.dumps(job), file=process.stdin, flush=True)
         assert process.stdout.readline() == "ready\n"
         before = usage.cpu_seconds(row.pid)

@@ -1,0 +1,32 @@
+"""What keeps WeChat's calls from arriving: keys, clock, destinations, listeners."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from wxgate.doctor.accounts import accounts
+from wxgate.doctor.clock import clock
+from wxgate.doctor.finding import Finding, Verdict
+from wxgate.doctor.network import destinations, listeners
+from wxgate.settings import core_problems
+
+if TYPE_CHECKING:
+    from wxgate.settings import Settings
+
+__all__ = ["Finding", "Verdict", "examine"]
+
+
+def examine(settings: Settings, now: int) -> list[Finding]:
+    """Look at everything, at `now` in seconds. Waits for the network for a second at most."""
+    core = [
+        Finding("fail", problem.path, problem.reason, "a value that works", problem.path)
+        for problem in core_problems(settings)
+    ]
+    return [
+        *accounts(settings, now),
+        *core,
+        clock(),
+        *asyncio.run(destinations(settings)),
+        *asyncio.run(listeners(settings)),
+    ]

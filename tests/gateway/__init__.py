@@ -1,0 +1,1 @@
+"""The gateway as a whole: as a plain ASGI callable, and through granian."""

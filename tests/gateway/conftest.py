@@ -1,0 +1,53 @@
+"""A world with every kind of account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from wxgate import Gateway
+from wxgate.sim.demo.world import Ports, World, build
+from wxgate.sim.keypair import KeyPair
+
+from .theatre import Theatre
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import TypeAlias
+
+    Stage: TypeAlias = Callable[..., Theatre]
+
+LOG = '[[route]]\nto = "log:"\n'
+
+
+@pytest.fixture(scope="session")
+def platform() -> KeyPair:
+    """WeChat Pay's key pair."""
+    return KeyPair.generate()
+
+
+@pytest.fixture(scope="session")
+def partner() -> KeyPair:
+    """The partner's key pair."""
+    return KeyPair.generate()
+
+
+@pytest.fixture
+def world(tmp_path: Path, platform: KeyPair, partner: KeyPair) -> World:
+    """Accounts of every kind on disk."""
+    return build(tmp_path, Ports(1, 2, 3), platform, partner)
+
+
+@pytest.fixture
+def stage(world: World, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Put a gateway with these routes and server settings on stage."""
+    monkeypatch.chdir(world.config.parent)
+
+    def put(routes: str = LOG, server: str = "") -> Theatre:
+        text = world.config.read_text()
+        accounts = text[text.index("[account.shop]") :].split("[[route]]", maxsplit=1)[0]
+        world.config.write_text(f"[server]\n{server}\n{accounts}\n{routes}")
+        return Theatre(Gateway(world.config), world.players())
+
+    return put

@@ -48,6 +48,6 @@ def stage(world: World, monkeypatch: pytest.MonkeyPatch) -> Stage:
         text = world.config.read_text()
         accounts = text[text.index("[account.shop]") :].split("[[route]]", maxsplit=1)[0]
         world.config.write_text(f"[server]\n{server}\n{accounts}\n{routes}")
-        return Theatre(Gateway(world.config), world.players())
+        return Theatre(Gateway(world.config), world.players(), world.config.parent)
 
     return put

@@ -10,6 +10,7 @@ from wxgate.sim.call import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from wxgate import Gateway
     from wxgate.sim.message import Message
@@ -22,6 +23,7 @@ class Theatre:
 
     gateway: Gateway
     players: dict[str, Player]
+    folder: Path
 
     def call(self, account: str, kind: str, what: str | None = None) -> tuple[Message, Call]:
         """A genuine call."""

@@ -147,8 +147,17 @@ sizes: setup ## functions and files, against the budgets in CONTRIBUTING.md
 
 # Measuring
 
+PYTEST_BENCHES = $(BIN)/python -m pytest benches/python --override-ini='python_files=bench_*.py' \
+	--override-ini='python_functions=bench_*'
+
 .PHONY: bench
-bench: bench-core bench-python ## all benches
+bench: setup benches/core/Cargo.lock ## everything, ten minutes; writes benches/RESULTS.md and README's figures
+	$(call say,measuring: leave the machine alone)
+	@$(BIN)/python benches/report.py
+
+.PHONY: bench-quick
+bench-quick: setup benches/core/Cargo.lock ## the same in two minutes, roughly; writes nothing
+	@$(BIN)/python benches/report.py --quick
 
 # The lock of the benches starts as ours, so that what is measured is what is shipped.
 benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock
@@ -158,16 +167,17 @@ benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock
 bench-core: benches/core/Cargo.lock ## the stages in Rust; choose with BENCH_ARGS='xml'
 	@$(CARGO) bench --quiet --manifest-path benches/core/Cargo.toml -- $(BENCH_ARGS)
 
+.PHONY: bench-python
+bench-python: setup ## the boundary in Python, beside rivals; BENCH_ARGS='-k open' chooses
+	@$(PYTEST_BENCHES) --override-ini='timeout=600' --benchmark-enable \
+		--benchmark-columns=median,iqr,rounds --benchmark-sort=name $(BENCH_ARGS)
+
 .PHONY: bench-check
-bench-check: benches/core/Cargo.lock ## run each Rust bench once, untimed: its answer must be right
+bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its answer must be right
 	$(call say,benches once)
 	@$(CARGO) test --quiet --manifest-path benches/core/Cargo.toml --benches >/dev/null
-
-.PHONY: bench-python
-bench-python: setup ## the boundary and the gateway in Python
-	@if compgen -G 'benches/python/bench_*.py' >/dev/null; then $(BIN)/python -m pytest \
-		benches/python --benchmark-enable --benchmark-only --override-ini='python_files=bench_*.py' \
-		--override-ini='timeout=600'; fi
+	@$(PYTEST_BENCHES) --benchmark-disable --quiet --no-header
+	@$(BIN)/python benches/process/run.py --check
 
 # The core has no unsafe code, so no sanitizer by default; FUZZ_SANITIZER=address checks what it uses.
 .PHONY: fuzz

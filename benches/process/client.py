@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -92,9 +93,8 @@ async def send(port: int, requests: list[bytes], connections: int) -> float:
     done = [loop.create_future() for _ in shares]
     started = time.perf_counter()
     for share, future in zip(shares, done, strict=True):
-        await loop.create_connection(
-            lambda share=share, future=future: _Connection(share, future), "127.0.0.1", port
-        )
+        factory = partial(_Connection, share, future)
+        await loop.create_connection(factory, "127.0.0.1", port)
     await asyncio.gather(*done)
     return time.perf_counter() - started
 

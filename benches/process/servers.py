@@ -45,25 +45,11 @@ _ENVIRONMENT = {
     "PYTHONPATH": str(HERE / "apps"),
 }
 # As wxgate sets granian up, so that only what runs on top of it differs.
-_GRANIAN = [
-    "--workers",
-    "1",
-    "--runtime-threads",
-    "1",
-    "--runtime-mode",
-    "st",
-    "--loop",
-    "uvloop",
-    "--http",
-    "1",
-    "--no-ws",
-    "--backlog",
-    "4096",
-    "--backpressure",
-    "4096",
-    "--log-level",
-    "warning",
-]
+_GRANIAN = (
+    *("--workers", "1", "--runtime-threads", "1", "--runtime-mode", "st", "--loop", "uvloop"),
+    *("--http", "1", "--no-ws", "--backlog", "4096", "--backpressure", "4096"),
+    *("--log-level", "warning"),
+)
 
 
 @dataclass(frozen=True, slots=True)

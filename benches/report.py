@@ -1,0 +1,145 @@
+"""Run every bench in rounds and write the page: ``make bench``.
+
+``--quick`` takes two minutes and prints the page instead. ``--page`` runs nothing and writes the
+page from the last run. Raw results lie in ``.cache/bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import figures
+from page import Results, headline, page
+
+ROOT = Path(__file__).parents[1]
+_RAW = ROOT / ".cache/bench"
+_BUSY = 0.5
+"""A load above which others take part in the result."""
+_BLOCK = ("<!-- figures:start -->\n", "<!-- figures:end -->")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long each part is measured."""
+
+    core_rounds: int
+    core: tuple[str, ...]
+    python_rounds: int
+    python: tuple[str, ...]
+    process: tuple[str, ...]
+
+
+_FULL = Plan(
+    core_rounds=5,
+    core=("--warm-up-time", "0.3", "--measurement-time", "1"),
+    python_rounds=5,
+    python=("--benchmark-max-time=0.5", "--benchmark-min-time=0.0005"),
+    process=("--rounds", "9", "--messages", "20000", "--starts", "15"),
+)
+_QUICK = Plan(
+    core_rounds=2,
+    core=("--warm-up-time", "0.05", "--measurement-time", "0.1", "--sample-size", "10"),
+    python_rounds=2,
+    python=("--benchmark-max-time=0.1", "--benchmark-min-time=0.0002"),
+    process=("--rounds", "2", "--messages", "4000", "--starts", "2"),
+)
+
+
+def main() -> None:
+    """Read the arguments, run, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--page", action="store_true")
+    args = parser.parse_args()
+    raw = _RAW.with_name("bench-quick") if args.quick else _RAW
+    if not args.page:
+        _measure(_QUICK if args.quick else _FULL, raw)
+    results = _read(raw)
+    text = page(results)
+    if args.quick:
+        sys.stdout.write(text + "\n" + headline(results))
+        return
+    (ROOT / "benches/RESULTS.md").write_text(text)
+    _into_readme(headline(results))
+    _say("benches/RESULTS.md and README.md written")
+
+
+def _measure(plan: Plan, raw: Path) -> None:
+    shutil.rmtree(raw, ignore_errors=True)
+    (raw / "python").mkdir(parents=True)
+    commit = _run("git", "describe", "--always", "--dirty").strip()
+    load = os.getloadavg()[0]
+    if load > _BUSY:
+        _say(f"this machine is busy (load {load:.1f}): the figures will be rough")
+    cargo = ["cargo", "bench", "--quiet", "--manifest-path", "benches/core/Cargo.toml"]
+    _say("building")
+    _run(*cargo, "--no-run")
+    for at in range(plan.core_rounds):
+        _say(f"core, round {at + 1} of {plan.core_rounds}")
+        _run(*cargo, "--", "--quiet", *plan.core, CRITERION_HOME=str(raw / f"core/{at}"))
+    pytest = [sys.executable, "-m", "pytest", "benches/python", "--quiet", "--no-header"]
+    pytest += ["--override-ini=python_files=bench_*.py", "--override-ini=python_functions=bench_*"]
+    pytest += ["--override-ini=timeout=600", "--benchmark-enable", "--benchmark-quiet"]
+    for at in range(plan.python_rounds):
+        _say(f"python, round {at + 1} of {plan.python_rounds}")
+        _run(*pytest, *plan.python, f"--benchmark-json={raw}/python/{at}.json")
+    _say("processes")
+    _run(sys.executable, "benches/process/run.py", *plan.process, "--out", f"{raw}/process.json")
+    about = {
+        "when": dt.datetime.now(dt.UTC).date().isoformat(),
+        "commit": commit,
+        "rust": _run("rustc", "--version").strip(),
+        "load": load,
+    }
+    (raw / "about.json").write_text(json.dumps(about))
+
+
+def _read(raw: Path) -> Results:
+    about = json.loads((raw / "about.json").read_text())
+    return Results(
+        core=figures.core(raw / "core"),
+        python=figures.python(raw / "python"),
+        processes=figures.Processes(json.loads((raw / "process.json").read_text())),
+        **about,
+    )
+
+
+def _into_readme(text: str) -> None:
+    readme = ROOT / "README.md"
+    head, start, rest = readme.read_text().partition(_BLOCK[0])
+    _, end, tail = rest.partition(_BLOCK[1])
+    if not start or not end:
+        sys.exit(f"README.md has no block between {_BLOCK[0].strip()} and {_BLOCK[1]}")
+    readme.write_text(head + start + text + end + tail)
+
+
+def _run(*command: str, **environment: str) -> str:
+    """What a command says; if it fails, that is shown."""
+    done = subprocess.run(  # noqa: S603
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{' '.join(command)} failed")
+    return done.stdout
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"— {text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -45,11 +45,11 @@ _FULL = Plan(
     process=("--rounds", "9", "--messages", "20000", "--starts", "15"),
 )
 _QUICK = Plan(
-    core_rounds=2,
+    core_rounds=3,
     core=("--warm-up-time", "0.05", "--measurement-time", "0.1", "--sample-size", "10"),
-    python_rounds=2,
+    python_rounds=3,
     python=("--benchmark-max-time=0.1", "--benchmark-min-time=0.0002"),
-    process=("--rounds", "2", "--messages", "4000", "--starts", "2"),
+    process=("--rounds", "3", "--messages", "6000", "--starts", "3"),
 )
 
 

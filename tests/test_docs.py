@@ -123,7 +123,7 @@ async def push(gateway: Gateway, plain: bytes) -> bytes:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async def send(part: Any) -> None:  # noqa: ANN401 (what ASGI sends)
+    async def send(part: Any) -> None:
         sent.append(part)
 
     scope = {"type": "http", "method": "POST", "path": "/cb/shop", "query_string": query}

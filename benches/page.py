@@ -154,7 +154,7 @@ def _machine(results: Results) -> str:
         ("Rust", results.rust),
         ("beside wxgate", versions),
         ("FastAPI's environment", elsewhere),
-        ("commands", "`make bench`; `make bench-quick` takes two minutes and writes nothing"),
+        ("commands", "`make bench`; `make bench-quick` takes a minute and writes nothing"),
     ]
     return _table(("", ""), rows)
 

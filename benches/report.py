@@ -1,6 +1,6 @@
 """Run every bench in rounds and write the page: ``make bench``.
 
-``--quick`` takes two minutes and prints the page instead. ``--page`` runs nothing and writes the
+``--quick`` takes a minute and prints the page instead. ``--page`` runs nothing and writes the
 page from the last run. Raw results lie in ``.cache/bench``.
 """
 

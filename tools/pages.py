@@ -24,8 +24,8 @@ REJECTIONS = """\
 
 What a stranger sees is the status and nothing else; the code is for logs and metrics. Codes are
 never renamed. *Blame* says whose doing it is: of the sender (`peer`), of the account's
-configuration (`tenant`), of a destination (`sink`), of wxgate itself (`internal`). WeChat sends
-again what was answered with 5xx.
+configuration (`tenant`), of a destination (`sink`), of wxgate itself (`internal`). 5xx asks the
+sender to try again.
 
 | code | status | blame | meaning |
 |---|---|---|---|

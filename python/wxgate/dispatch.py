@@ -35,12 +35,18 @@ class Dispatcher:
             route, nodes, wait = destinations[0]
             answer = await self._sinks[route].deliver(event, nodes)
             return answer if wait else b""
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                (wait, group.create_task(self._sinks[route].deliver(event, nodes)))
-                for route, nodes, wait in destinations
-            ]
-        return next((task.result() for wait, task in tasks if wait), b"")
+        results = await asyncio.gather(
+            *(self._sinks[route].deliver(event, nodes) for route, nodes, _ in destinations),
+            # A destination that fails leaves the others alone: they shall have the message once.
+            return_exceptions=True,
+        )
+        answers = []
+        for (_, _, wait), result in zip(destinations, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            if wait:
+                answers.append(result)
+        return next(iter(answers), b"")
 
     async def aclose(self) -> None:
         """Close every sink once."""

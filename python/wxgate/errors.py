@@ -31,6 +31,10 @@ class UnreadableConfigError(ConfigError):
     """The file is absent, cannot be opened, or is not TOML."""
 
 
+class StoreError(WxGateError):
+    """What must be remembered cannot be read or written."""
+
+
 class SinkError(WxGateError):
     """A destination did not take a message."""
 

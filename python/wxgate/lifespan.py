@@ -34,6 +34,8 @@ class Shared:
     counters: memoryview | None = None
     worker: int = 0
     admin: socket.socket | None = None
+    stopping: memoryview | None = None
+    """One byte, set as soon as the parent is told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         nonces,
         budgets=_budgets(settings),
         max_in_flight=settings.server.max_in_flight,
+        stopping=shared.stopping,
     )
     admin = None if shared.admin is None else await Admin.open(shared.admin, pipeline, counters)
     server = settings.server

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from wxgate.errors import SinkError
+from wxgate.errors import SinkError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +40,7 @@ class Pipeline:
         *,
         budgets: Mapping[str, float],
         max_in_flight: int,
+        stopping: memoryview | None = None,
     ) -> None:
         """``budgets`` are the seconds of each account until WeChat is answered."""
         self._core = core
@@ -52,8 +52,14 @@ class Pipeline:
         self._max_in_flight = max_in_flight
         self._with_headers = {name for name, _ in core.accounts() if core.needs_headers(name)}
         self._late: set[asyncio.Task[bytes]] = set()
+        self._stopping = stopping
+        self._closing = False
         self.in_flight = 0
-        self.draining = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether a stop is under way: nothing new is taken, nothing answered before its time."""
+        return self._closing or (self._stopping is not None and self._stopping[0] != 0)
 
     def wants_headers(self, path: str) -> bool:
         """Whether the core has to see the headers of a request to ``path``."""
@@ -96,7 +102,7 @@ class Pipeline:
             return "admit.nonce_unknown"
         try:
             fresh = self._nonces.claim(account, *nonce, now)
-        except sqlite3.Error:
+        except StoreError:
             _LOG.exception("account %s: the store of nonces does not answer", account)
             return "admit.nonce_unknown"
         return None if fresh else "admit.nonce_reused"
@@ -127,6 +133,10 @@ class Pipeline:
         done, _ = await asyncio.wait({asking}, timeout=self._budgets[account])
         if done:
             return asking.result()
+        if self.draining:
+            # Nobody will be here to see how it ends.
+            asking.cancel()
+            raise TimeoutError
         self._late.add(asking)
         self.in_flight += 1
         asking.add_done_callback(lambda task: self._arrived_late(account, message.id, task))
@@ -166,7 +176,7 @@ class Pipeline:
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, and wait for what is open."""
-        self.draining = True
+        self._closing = True
         if self._late:
             await asyncio.wait(self._late, timeout=seconds)
         for task in self._late:

@@ -74,7 +74,7 @@ def encode(reply: str | Reply | None) -> bytes:
 
     Raises ``TypeError`` for anything that is not a reply.
     """
-    if reply is None:
+    if reply is None or reply == "":
         return b""
     if isinstance(reply, str):
         reply = Text(reply)

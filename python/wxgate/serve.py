@@ -44,6 +44,7 @@ class _Family:
         size = Layout(list(settings.account)).size
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
+        self._stopping = memoryview(mmap.mmap(-1, 1))
         self._lock = multiprocessing.Lock()
         admin = settings.server.admin
         self._admin = None if admin is None else _listen(admin.host, admin.port)
@@ -54,14 +55,18 @@ class _Family:
             free = (at for at, pid in enumerate(self._pids) if not (pid and _alive(pid)))
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
-        return Shared(self._counters, worker, self._admin)
+        return Shared(self._counters, worker, self._admin, self._stopping)
+
+    def stop(self) -> None:
+        """Let every worker know that a stop has begun, before it hears of it itself."""
+        self._stopping[0] = 1
 
 
 def serve(settings: Settings, app: str | None = None) -> int:
     """Run until a signal; ``app`` names a ``Gateway`` of the team's own, as ``module:name``."""
     _log_to_stderr(settings.server.log_level)
     family = _Family(settings)
-    server = _granian(settings)
+    server = _granian(settings, family)
     _keep_stops_for_workers()
     try:
         server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
@@ -115,15 +120,27 @@ def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[]
             return _Worker(Gateway(settings, shared=shared))
         module, _, name = app.partition(":")
         gateway: Gateway = getattr(import_module(module), name)
-        gateway.shared = shared
+        # One configuration: that of --config, which listener and counters follow as well.
+        gateway.settings, gateway.shared = settings, shared
         return _Worker(gateway)
 
     return load
 
 
-def _granian(settings: Settings) -> MPServer:
+class _Server(MPServer):
+    """Granian's, which tells the family of a stop at once."""
+
+    family: _Family
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Hear a stop in the parent."""
+        self.family.stop()
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+
+def _granian(settings: Settings, family: _Family) -> _Server:
     listen = settings.server.listen
-    return MPServer(
+    server = _Server(
         "wxgate.serve",
         address=listen.host,
         port=listen.port,
@@ -144,6 +161,8 @@ def _granian(settings: Settings) -> MPServer:
         workers_kill_timeout=max(1, round(settings.server.drain) + _KILL_AFTER_S),
         process_name=None,
     )
+    server.family = family
+    return server
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -374,7 +374,7 @@ def test_nothing_new_is_taken_while_draining(stage: Stage) -> None:
 
     async def run() -> None:
         state = await theatre.gateway.open()
-        state.pipeline.draining = True
+        await state.pipeline.drain(0)
         assert (await theatre.play("shop", "text")).status == 503
         assert theatre.total("shop", "admit.draining") == 1
         await theatre.gateway.aclose()

@@ -289,3 +289,36 @@ def test_a_configuration_that_cannot_be_used_names_every_problem(tmp_path: Path)
     assert done.returncode == 2
     assert "server.port" in done.stderr
     assert "account.a.kind" in done.stderr
+
+
+def test_what_cannot_start_says_why_in_one_line(stage: Stage) -> None:
+    """A taken port, and a module that is not there."""
+    with serving(stage) as (served, _):
+        command = [sys.executable, "-m", "wxgate.cli", "serve"]
+        for more, word in (
+            ([], f"127.0.0.1:{served.listen} is taken"),
+            (["--app", "no:x"], "no module no"),
+        ):
+            done = subprocess.run(
+                [*command, *more], cwd=served.folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 2
+            assert word in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_acknowledged_late_once_a_stop_has_begun(stage: Stage) -> None:
+    """Its work would die with the worker, and nobody would know."""
+
+    async def run() -> None:
+        async with Scripted(delay=3.0) as service:
+            route = f'[[route]]\nto = "{service.url}"\nreply = "wait"\n'
+            with serving(stage, route, "reply_budget = 1.0\n") as (served, theatre):
+                _, call = theatre.call("shop", "text")
+                playing = asyncio.create_task(call_all(served, [call]))
+                await asyncio.sleep(0.4)
+                code, _ = await asyncio.to_thread(served.stop, signal.SIGTERM)
+                ((status, _),) = await playing
+                assert (code, status) == (0, 503)
+
+    asyncio.run(run())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,9 @@ from wxgate.settings import core_problems, load
 
 if TYPE_CHECKING:
     import argparse
+
+    from wxgate.settings import Settings
+    from wxgate.settings.texts import Address
 
 
 def add(commands: options.Commands) -> None:
@@ -22,6 +28,29 @@ def add(commands: options.Commands) -> None:
     )
 
 
+def _cannot_start(app: str | None, settings: Settings) -> str:
+    """Say what granian would only say in a traceback; nothing, as a rule."""
+    module, colon, _ = (app or "a:b").partition(":")
+    if app is not None and not (colon and find_spec(module)):
+        return f"--app {app}: there is no module {module}; expected MODULE:NAME"
+    named = (("server.listen", settings.server.listen), ("server.admin", settings.server.admin))
+    for setting, address in named:
+        if address is not None and _is_taken(address):
+            return f"{setting}: {address} is taken by another process; choose a free port"
+    return ""
+
+
+def _is_taken(address: Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal."""
     settings = load(args.config)
@@ -31,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     # Functions that routes and --app name are the team's own, beside the configuration.
     sys.path.insert(0, str(Path.cwd()))
+    if obstacle := _cannot_start(args.app, settings):
+        sys.stderr.write(f"{obstacle}\n")
+        return 2
     from wxgate.serve import serve  # noqa: PLC0415 (granian: after the configuration was found sound)
 
     return serve(settings, args.app)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from wxgate.errors import StoreError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,8 +34,14 @@ class Nonces:
     def claim(self, account: str, nonce: str, until: int, now: int) -> bool:
         """Remember a nonce until ``until`` (ms); False if it is remembered already.
 
-        Raises ``sqlite3.Error`` if it cannot be known.
+        Raises ``StoreError`` if it cannot be known.
         """
+        try:
+            return self._claim(account, nonce, until, now)
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
+    def _claim(self, account: str, nonce: str, until: int, now: int) -> bool:
         self._claimed += 1
         if self._claimed % _SWEEP_EVERY == 0:
             self._db.execute("DELETE FROM nonce WHERE until < ?", (now,))

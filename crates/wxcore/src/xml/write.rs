@@ -1,8 +1,15 @@
 //! Writing text so that it can never become markup.
 
+use memchr::memmem;
+
 /// Appends `text` as CDATA; a `]]>` inside is split over two sections.
 pub fn cdata(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b"<![CDATA[");
+    if memmem::find(text.as_bytes(), b"]]>").is_none() {
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(b"]]>");
+        return;
+    }
     let mut parts = text.split("]]>");
     out.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
     for part in parts {

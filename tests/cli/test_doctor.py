@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import http.server
 import socket
+import threading
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +21,6 @@ from wxgate.sim.demo.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from typing import TypeAlias
 
     Diagnose: TypeAlias = Callable[..., tuple[int, dict[str, dict[str, Any]]]]
@@ -153,14 +156,24 @@ def test_a_public_key_goes_by_its_id(diagnose: Diagnose) -> None:
         ("http://127.0.0.1:{port}", "nobody listens"),
         ("python:no_such_module:f", "ModuleNotFoundError"),
         ("python:json:loads", "no async function"),
+        ("python:doctored_exit:f", "SystemExit"),
+        ("http://" + 70 * "a" + ".example", "nobody listens"),
     ],
 )
 def test_a_destination_that_is_not_there_fails(diagnose: Diagnose, route: str, found: str) -> None:
-    """And names the route."""
+    """And names the route; whatever a module does, the doctor goes on."""
+    Path("doctored_exit.py").write_text("raise SystemExit(3)\n")
     to = route.format(port=free_port())
     code, findings = diagnose(server(route=to))
     assert (code, findings[to]["setting"]) == (1, "route[0].to")
     assert found in findings[to]["found"]
+
+
+def test_what_a_module_prints_stays_out_of_the_findings(diagnose: Diagnose) -> None:
+    """Else a program could not read them."""
+    Path("doctored_loud.py").write_text('print("loud")\nasync def f(event): ...\n')
+    code, found = diagnose(server(route="python:doctored_loud:f"))
+    assert (code, found["python:doctored_loud:f"]["verdict"]) == (0, "ok")
 
 
 def test_a_taken_port_fails(diagnose: Diagnose, node: int) -> None:
@@ -169,6 +182,75 @@ def test_a_taken_port_fails(diagnose: Diagnose, node: int) -> None:
     listen = text.split('"')[1]
     code, found = diagnose(text.replace(listen, f"127.0.0.1:{node}", 1))
     assert (code, found[f"127.0.0.1:{node}"]["setting"]) == (1, "server.listen")
+
+
+def test_an_address_of_another_machine_fails(diagnose: Diagnose) -> None:
+    """Nobody has taken it, and still it cannot be listened on."""
+    text = server()
+    code, found = diagnose(text.replace(text.split('"')[1], "203.0.113.9:8099", 1))
+    assert (code, found["203.0.113.9:8099"]["setting"]) == (1, "server.listen")
+    assert "cannot be listened on" in found["203.0.113.9:8099"]["found"]
+
+
+def test_a_running_wxgate_may_keep_its_ports(diagnose: Diagnose, node: int) -> None:
+    """It is known by the answer of its operator's page."""
+
+    class Healthy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+            self.wfile.write(b"ok\n")
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    text = server()
+    with http.server.HTTPServer(("127.0.0.1", 0), Healthy) as admin:
+        threading.Thread(target=admin.serve_forever, daemon=True).start()
+        text = text.replace(text.split('"')[1], f"127.0.0.1:{node}", 1)
+        text = text.replace(text.split('"')[3], f"127.0.0.1:{admin.server_port}", 1)
+        code, found = diagnose(text)
+        admin.shutdown()
+    assert code == 0
+    assert found[f"127.0.0.1:{node}"]["found"] == "a wxgate is serving here"
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"), [(None, "unknown"), (0, "ok"), (1, "ok"), (5, "warn")]
+)
+def test_the_kernel_is_asked_about_the_clock(
+    diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch, state: int | None, verdict: str
+) -> None:
+    """What it does not say is not held against the operator."""
+    monkeypatch.setattr(import_module("wxgate.doctor.clock"), "_adjtimex", lambda: state)
+    code, found = diagnose(server())
+    assert (code, found["clock"]["verdict"]) == (0, verdict)
+    assert ("300 s" in found["clock"]["expected"]) == (verdict != "ok")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_partners_key_is_read(diagnose: Diagnose, *, readable: bool) -> None:
+    """Each by its number, with its size."""
+    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    pem = KEY.public_key().public_bytes(encoding, form).decode()
+    broken = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+    text = (
+        '\n[account.bill]\nkind = "partner"\napp_id = "bill"\napp_secret = "env:APIV3_KEY"\n'
+        'public_key = "file:key.pem"\n'
+    )
+    code, found = diagnose(server() + text, key=pem if readable else broken)
+    finding = found["account bill public_key[0]"]
+    assert (code, finding["verdict"]) == ((0, "ok") if readable else (1, "fail"))
+    assert ("RSA-2048" in finding["found"]) == readable
+
+
+def test_the_keys_of_apiv2_are_counted_too(diagnose: Diagnose) -> None:
+    """With whom they are for."""
+    text = '\n[account.old]\nkind = "pay_v2"\nmchid = "1900000001"\nkey = "env:APIV3_KEY"\n'
+    code, found = diagnose(server() + text)
+    assert code == 0
+    told = "pay_v2 for 1900000001; 1 key(s) of 32 characters; no APIv3 key"
+    assert found["account old"]["found"].startswith(told)
 
 
 def test_a_configuration_that_cannot_be_used_is_wrong_usage(diagnose: Diagnose) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from wxcore import Certificate, PublicKey, Sm2PublicKey
 
 from wxgate.doctor.finding import Finding
+from wxgate.settings.paths import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,10 @@ _ID = "PUB_KEY_ID_"
 
 def platform_key(account: str, serial: str, pem: str, mchids: Sequence[str], now: int) -> Finding:
     """Look at one platform key at `now` (seconds)."""
-    subject, setting = f"account {account} {serial}", f"account.{account}.platform_keys"
+    subject, setting = (
+        f"account {account} {serial}",
+        join(f"account.{account}.platform_keys", serial),
+    )
     if "CERTIFICATE" not in pem:
         return _public_key(subject, setting, serial, pem)
     try:
@@ -49,17 +54,40 @@ def _standing(
     return "ok", "", ""
 
 
+def partner_key(account: str, at: int, pem: str) -> Finding:
+    """Look at the public key number `at` of a partner."""
+    setting = f"account.{account}.public_key[{at}]"
+    subject = f"account {account} public_key[{at}]"
+    try:
+        return Finding("ok", subject, f"public key, {_size(PublicKey(pem))}")
+    except ValueError as error:
+        return Finding("fail", subject, str(error), "a PEM public key, RSA", setting)
+
+
 def _public_key(subject: str, setting: str, serial: str, pem: str) -> Finding:
     try:
-        PublicKey(pem)
+        size = _kind(pem)
     except ValueError as error:
-        try:
-            Sm2PublicKey(pem)
-        except ValueError:
-            return Finding("fail", subject, str(error), "a PEM public key", setting)
+        return Finding("fail", subject, str(error), "a PEM public key", setting)
     if not serial.startswith(_ID):
         return Finding("fail", subject, "a public key", f"a certificate, or {_ID}…", setting)
-    return Finding("ok", subject, "public key; it does not expire")
+    return Finding("ok", subject, f"public key, {size}; it does not expire")
+
+
+def _kind(pem: str) -> str:
+    """`RSA-2048` and the like, or `SM2`; raises `ValueError` with what RSA makes of it."""
+    try:
+        return _size(PublicKey(pem))
+    except ValueError:
+        with contextlib.suppress(ValueError):
+            Sm2PublicKey(pem)
+            return "SM2"
+        raise
+
+
+def _size(key: PublicKey) -> str:
+    """The size shows in whatever is sealed."""
+    return f"RSA-{8 * len(key.encrypt(b''))}"
 
 
 def _day(seconds: int) -> str:

@@ -9,6 +9,7 @@ from wxgate.doctor.finding import Finding
 
 _ERROR = 5
 """``TIME_ERROR`` of ``adjtimex(2)``: nothing keeps the clock right."""
+_EXPECTED = "NTP: Pay and partners are refused beyond 300 s"
 
 
 def clock() -> Finding:
@@ -16,10 +17,10 @@ def clock() -> Finding:
     today = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     state = _adjtimex()
     if state is None:
-        return Finding("unknown", "clock", f"{today}; the kernel does not say whether it is kept")
+        found = f"{today}; the kernel does not say whether it is kept"
+        return Finding("unknown", "clock", found, _EXPECTED)
     if state == _ERROR:
-        expected = "NTP: Pay and partners are refused beyond 300 s"
-        return Finding("warn", "clock", f"{today}; the kernel says: not synchronised", expected)
+        return Finding("warn", "clock", f"{today}; the kernel says: not synchronised", _EXPECTED)
     return Finding("ok", "clock", f"{today}; the kernel says: synchronised")
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import inspect
+import os
+import socket
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +51,8 @@ async def _reach(url: str, setting: str) -> Finding:
 
 
 async def _connects(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError, TimeoutError):
+    # A host that no name server could be asked for is a UnicodeError.
+    with contextlib.suppress(OSError, TimeoutError, UnicodeError):
         async with asyncio.timeout(_PATIENCE_S):
             _, writer = await asyncio.open_connection(host, port)
             writer.close()
@@ -68,8 +72,10 @@ def _function(place: str, setting: str) -> Finding:
     module, _, name = place.partition(":")
     subject = f"python:{place}"
     try:
-        function = getattr(import_module(module), name)
-    except Exception as error:  # noqa: BLE001 (a module of the team's own may raise anything)
+        # What the module prints must not get between the findings.
+        with contextlib.redirect_stdout(sys.stderr):
+            function = getattr(import_module(module), name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the team's own may raise anything)
         found = f"cannot be imported: {type(error).__name__}"
         return Finding("fail", subject, found, "an async function", setting)
     if not inspect.iscoroutinefunction(function):
@@ -86,15 +92,33 @@ async def listeners(settings: Settings) -> list[Finding]:
 
 
 async def _port(setting: str, address: Address, *, running: bool) -> Finding:
-    if not await _connects(address.host, address.port):
+    reason = await _bind(address)
+    if reason is None:
         return Finding("ok", str(address), "free")
+    if reason != errno.EADDRINUSE:
+        found = f"cannot be listened on: {os.strerror(reason) if reason > 0 else 'no such host'}"
+        return Finding("fail", str(address), found, "an address of this machine", setting)
     if running:
         return Finding("ok", str(address), "a wxgate is serving here")
     return Finding("fail", str(address), "taken by another process", "a free port", setting)
 
 
+async def _bind(address: Address) -> int | None:
+    """Listen for a moment; return the error number that keeps from it, below 0 for a name's."""
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, address.host, address.port, start_serving=False
+        )
+    except UnicodeError:
+        return socket.EAI_NONAME
+    except OSError as error:
+        return error.errno or errno.EIO
+    server.close()
+    return None
+
+
 async def _is_wxgate(admin: Address) -> bool:
-    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+    with contextlib.suppress(OSError, TimeoutError, UnicodeError):
         async with asyncio.timeout(_PATIENCE_S):
             reader, writer = await asyncio.open_connection(admin.host, admin.port)
             writer.write(b"GET /healthz HTTP/1.1\r\nhost: admin\r\n\r\n")

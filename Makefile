@@ -151,7 +151,7 @@ PYTEST_BENCHES = $(BIN)/python -m pytest benches/python --override-ini='python_f
 	--override-ini='python_functions=bench_*'
 
 .PHONY: bench
-bench: setup benches/core/Cargo.lock ## everything, ten minutes; writes benches/RESULTS.md and README's figures
+bench: setup benches/core/Cargo.lock ## everything, some minutes; writes benches/RESULTS.md and READMEs' figures
 	$(call say,measuring: leave the machine alone)
 	@$(BIN)/python benches/report.py
 

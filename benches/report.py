@@ -38,11 +38,11 @@ class Plan:
 
 
 _FULL = Plan(
-    core_rounds=5,
+    core_rounds=3,
     core=("--warm-up-time", "0.3", "--measurement-time", "1"),
-    python_rounds=5,
+    python_rounds=3,
     python=("--benchmark-max-time=0.5", "--benchmark-min-time=0.0005"),
-    process=("--rounds", "9", "--messages", "20000", "--starts", "15"),
+    process=("--rounds", "5", "--messages", "20000", "--starts", "15"),
 )
 _QUICK = Plan(
     core_rounds=3,
@@ -68,8 +68,9 @@ def main() -> None:
         sys.stdout.write(text + "\n" + headline(results))
         return
     (ROOT / "benches/RESULTS.md").write_text(text)
-    _into_readme(headline(results))
-    _say("benches/RESULTS.md and README.md written")
+    _into("README.md", headline(results))
+    _into("README.zh-CN.md", headline(results, chinese=True))
+    _say("benches/RESULTS.md and the figures of both READMEs written")
 
 
 def _measure(plan: Plan, raw: Path) -> None:
@@ -112,12 +113,12 @@ def _read(raw: Path) -> Results:
     )
 
 
-def _into_readme(text: str) -> None:
-    readme = ROOT / "README.md"
+def _into(name: str, text: str) -> None:
+    readme = ROOT / name
     head, start, rest = readme.read_text().partition(_BLOCK[0])
     _, end, tail = rest.partition(_BLOCK[1])
     if not start or not end:
-        sys.exit(f"README.md has no block between {_BLOCK[0].strip()} and {_BLOCK[1]}")
+        sys.exit(f"{name} has no block between {_BLOCK[0].strip()} and {_BLOCK[1]}")
     readme.write_text(head + start + text + end + tail)
 
 

@@ -52,9 +52,8 @@ _ENGLISH = {
     "memory": "memory of a worker after {sent:,} messages, delivered over HTTP (RSS)",
     "note": (
         "¹ verifies, decrypts and parses; it delivers to nobody. Measured on {cpu}, {cores} cores, "
-        "by `make bench`; a ratio is the median of the rounds' own. Every figure, its spread and the "
-        "targets that are missed: "
-        "[benches/RESULTS.md](benches/RESULTS.md)."
+        "by `make bench`; a ratio is the median of the rounds' own. Every figure, its spread and "
+        "the targets that are missed: [benches/RESULTS.md](benches/RESULTS.md)."
     ),
 }
 _CHINESE = {

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psutil
 import pytest
 from wxgate.cli import main
 from wxgate.sim.demo.tally import Tally
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_demos_numbers_add_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,10 +34,55 @@ def test_the_demo_shows_what_arrives_readable(capsys: pytest.CaptureFixture[str]
     """Messages, replies and refusals are told, then the summary."""
     assert main(["demo", "--seconds", "2"]) == 0
     out = capsys.readouterr().out
+    assert "WeChat posts " in out
+    assert "the service reads wechat.official.text: text 「你好」" in out
     assert "  → " in out
-    assert "  ← " in out
     assert "it adds up" in out
-    assert len(out.splitlines()) < 45
+    assert "\x1b" not in out
+    assert len(out.splitlines()) <= 42
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals) -> None:
+    """Neither a gateway, nor a worker of it, nor a folder with keys."""
+    command = [sys.executable, "-m", "wxgate.cli", "demo", "--seconds", "60"]
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        assert demo.stdout.readline().startswith("wxgate serves ")
+        family = psutil.Process(demo.pid).children(recursive=True)
+        assert family
+        demo.send_signal(stop)
+        out, _ = demo.communicate(timeout=20)
+    assert (demo.returncode, out.splitlines()[-1]) == (1, "stopped")
+    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_demo_that_nobody_reads_stops(tmp_path: Path) -> None:
+    """As in `wxgate demo | head`: no traceback, nothing left behind."""
+    command = [sys.executable, "-m", "wxgate.cli", "demo", "--seconds", "60"]
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as demo:
+        assert demo.stdout
+        assert demo.stderr
+        demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.wait(timeout=20) == 1
+        assert demo.stderr.read() == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gateway_that_does_not_start_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what it logged, and exit code 1."""
+    monkeypatch.setattr("wxgate.sim.demo.show.free_port", lambda: 1)
+    assert main(["demo", "--seconds", "1"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("the gateway did not start:\n")
+    assert "is the same address as listen" in shown
 
 
 def books() -> Tally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -34,25 +36,42 @@ def run(args: argparse.Namespace) -> int:
     show = Show(_silence if args.json else _tell)
     try:
         with tempfile.TemporaryDirectory(prefix="wxgate-demo-") as folder:
-            lasted = asyncio.run(show.run(Path(folder), args.seconds))
-    except KeyboardInterrupt:
+            lasted = asyncio.run(_run(show, Path(folder), args.seconds))
+        _conclude(show, lasted, as_json=args.json)
+    except (KeyboardInterrupt, asyncio.CancelledError):
         _tell("stopped")
         return 1
     except NotServingError as error:
         sys.stderr.write(f"the gateway did not start:\n{error}\n")
         return 1
-    if args.json:
-        _tell(json.dumps(show.tally.report(lasted), indent=1))
-    else:
-        _tell("")
-        for line in show.tally.lines(lasted):
-            _tell(line)
     return int(bool(show.tally.faults()))
 
 
+async def _run(show: Show, folder: Path, seconds: float) -> float:
+    """Run it so that SIGTERM, like Ctrl-C, leaves neither a process nor a file behind."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await show.run(folder, seconds)
+
+
+def _conclude(show: Show, lasted: float, *, as_json: bool) -> None:
+    if as_json:
+        _tell(json.dumps(show.tally.report(lasted), indent=1))
+        return
+    _tell("")
+    for line in show.tally.lines(lasted):
+        _tell(line)
+
+
 def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As after `| head`: nobody reads on. Write into nothing, and stop as by Ctrl-C.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGINT)
 
 
 def _silence(_: str) -> None:

@@ -25,6 +25,7 @@ _REFUSALS = range(400, 500)
 class Try:
     """One call and what became of it."""
 
+    call: Call
     forged: bool
     answer: Answer | None
     reading: Reading
@@ -66,5 +67,5 @@ class Errand:
         try:
             answer = await wire.exchange(call)
         except UnansweredError as error:
-            return Try(forged, None, Reading(satisfied=False, text=f"no answer: {error}"))
-        return Try(forged, answer, self.player.read(self.message, answer))
+            return Try(call, forged, None, Reading(satisfied=False, text=f"no answer: {error}"))
+        return Try(call, forged, answer, self.player.read(self.message, answer))

@@ -57,7 +57,7 @@ def _money(fields: Mapping[str, Any]) -> str:
     else:
         fen = fields.get("refund_fee", fields.get("total_fee"))
     order = str(fields.get("out_trade_no", ""))
-    return f"{order} ¥{int(fen) / 100:.2f}" if str(fen).isdigit() else order
+    return f"¥{int(fen) / 100:.2f} {order}" if str(fen).isdigit() else order
 
 
 def _short(text: str) -> str:

@@ -65,6 +65,9 @@ class GatewayProcess:
         try:
             async with asyncio.timeout(_START_WITHIN_S):
                 await self._until_ready(self._process)
+        except TimeoutError:
+            await self._stop()
+            raise NotServingError(self._said()) from None
         except BaseException:
             await self._stop()
             raise
@@ -91,19 +94,25 @@ class GatewayProcess:
                     await _connect(self._world.ports.listen)
                     return
                 await asyncio.sleep(0.05)
-        raise NotServingError(self.log.read_text(errors="replace"))
+        raise NotServingError(self._said())
+
+    def _said(self) -> str:
+        return self.log.read_text(errors="replace").strip() or "it says nothing"
 
     async def _stop(self) -> None:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            process.terminate()
+        try:
+            if process.returncode is None:
+                process.terminate()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_WITHIN_S):
                     await process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            # Also if we are cancelled once more; its workers are in the group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 

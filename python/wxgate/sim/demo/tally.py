@@ -99,8 +99,9 @@ class Tally:
 
 
 def _causes(refused: Counter[str]) -> str:
-    causes = " · ".join(f"{code} {count}" for code, count in refused.most_common())
-    return fill(causes, width=72).replace("\n", "\n" + " " * 17)
+    """As many as fit a line; a cause is not torn from its number."""
+    causes = ", ".join(f"{code}\xa0{count}" for code, count in refused.most_common())
+    return fill(causes, width=66).replace("\n", "\n" + " " * 17).replace("\xa0", " ")
 
 
 def _latency(seconds: Sequence[float]) -> str:

@@ -1,0 +1,75 @@
+"""The demo's gateway process: ready when entered, gone with its workers when left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from wxgate.sim.demo import process
+from wxgate.sim.demo.process import GatewayProcess, NotServingError, free_port
+from wxgate.sim.demo.world import Ports, World, build
+from wxgate.sim.errand import Errand
+from wxgate.sim.keypair import KeyPair
+from wxgate.sim.wire import Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world of this test's own; behind it there is no service."""
+    ports = Ports(free_port(), free_port(), free_port())
+    return build(tmp_path, ports, KeyPair.generate(), KeyPair.generate())
+
+
+def family() -> list[psutil.Process]:
+    """What this process has started, and what that has."""
+    return psutil.Process().children(recursive=True)
+
+
+def test_it_counts_what_it_does_and_leaves_nobody_behind(world: World) -> None:
+    """A message that no service takes is refused with 503; forgeries are told from that."""
+    counters, seen = asyncio.run(_one_message(world))
+    assert counters["refused", "dispatch.not_delivered"] == 1
+    assert counters["accepted", ""] == 0
+    assert seen
+    assert not psutil.wait_procs(seen, timeout=5)[1]
+
+
+async def _one_message(world: World) -> tuple[dict[tuple[str, str], int], list[psutil.Process]]:
+    player = world.players()["shop"]
+    async with GatewayProcess(world) as gateway, Wire(world.url) as wire:
+        (tried,) = await Errand(player, player.message("text")).run(wire)
+        assert tried.answer
+        assert (tried.answer.status, tried.went_well) == (503, False)
+        return await gateway.counters(), family()
+
+
+def test_a_gateway_that_ends_says_why(world: World) -> None:
+    """At once, not after the time it is given to start."""
+    world.config.write_text("nonsense", encoding="utf-8")
+    started = time.monotonic()
+    with pytest.raises(NotServingError, match="is not TOML"):
+        asyncio.run(_enter(world))
+    assert time.monotonic() - started < 10
+    assert not family()
+
+
+def test_a_gateway_that_hangs_is_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here nobody listens where it is asked, since another listener is configured."""
+    monkeypatch.setattr(process, "_START_WITHIN_S", 1.0)
+    text = world.config.read_text(encoding="utf-8")
+    elsewhere = text.replace(f":{world.ports.admin}", f":{free_port()}")
+    world.config.write_text(elsewhere, encoding="utf-8")
+    with pytest.raises(NotServingError):
+        asyncio.run(_enter(world))
+    assert not family()
+
+
+async def _enter(world: World) -> None:
+    async with GatewayProcess(world):
+        pytest.fail("it is not to be ready")

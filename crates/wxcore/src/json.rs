@@ -118,7 +118,7 @@ pub fn write_str(out: &mut Vec<u8>, text: &str) {
 }
 
 const fn is_plain(byte: u8) -> bool {
-    (byte >= 0x20) & (byte != b'"') & (byte != b'\\')
+    !matches!(byte, 0..=0x1f | b'"' | b'\\')
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {

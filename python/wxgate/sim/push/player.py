@@ -41,7 +41,7 @@ class PushPlayer:
     max_body: int = MAX_BODY
     max_age: int = FRESH
     part: Part
-    token: str
+    token: str = field(repr=False)
     aes_key: str = field(default="", repr=False)
     authorizer: str | None = None
 

@@ -19,11 +19,22 @@ class _TooLargeError(Exception):
 
 async def serve(state: State, scope: Scope, protocol: HTTPProtocol) -> None:
     """Answer one HTTP request."""
-    status, content_type, body = await _answer(state, scope, protocol)
+    try:
+        status, content_type, body = await _answer(state, scope, protocol)
+    except _hung_up():
+        return
     headers = [("content-type", content_type)]
     if status in (408, 413):
         headers.append(("connection", "close"))
     protocol.response_bytes(status, headers, body)
+
+
+def _hung_up() -> tuple[type[Exception], ...]:
+    """What granian raises if the peer closes before the body is complete."""
+    # Imported here: a gateway under ASGI need not carry granian.
+    from granian.rsgi import ProtocolClosed, ProtocolError  # noqa: PLC0415
+
+    return ProtocolClosed, ProtocolError
 
 
 async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:

@@ -29,6 +29,13 @@ aes_key = "file:aes_key"
 mode = "{mode}"
 format = "{format}"
 """
+PINNED = """
+[account.mch_v2_hmac]
+kind = "pay_v2"
+mchid = "1900000001"
+key = "file:v2_key"
+sign_type = "HMAC-SHA256"
+"""
 
 
 def key_pair() -> KeyPair:
@@ -74,7 +81,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         for written in ("xml", "json")
     ]
     with made.config.open("a", encoding="utf-8") as file:
-        file.writelines(more)
+        file.writelines([*more, PINNED])
     return made
 
 

@@ -70,6 +70,33 @@ def test_a_gateway_that_hangs_is_ended(world: World, monkeypatch: pytest.MonkeyP
     assert not family()
 
 
+def test_workers_whose_parent_was_killed_are_ended(world: World) -> None:
+    """They would listen on."""
+
+    async def kill() -> list[psutil.Process]:
+        async with GatewayProcess(world):
+            seen = family()
+            (parent,) = psutil.Process().children()
+            parent.kill()
+            return seen
+
+    seen = asyncio.run(kill())
+    assert len(seen) > 1
+    assert not psutil.wait_procs(seen, timeout=5)[1]
+
+
+def test_a_start_that_is_given_up_leaves_nobody_behind(world: World) -> None:
+    """As by Ctrl-C in the first second."""
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await _enter(world)
+
+    asyncio.run(give_up())
+    assert not family()
+
+
 async def _enter(world: World) -> None:
     async with GatewayProcess(world):
         pytest.fail("it is not to be ready")

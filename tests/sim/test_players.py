@@ -75,6 +75,15 @@ def test_a_retry_has_the_same_id_and_other_bytes(stage: Stage) -> None:
             assert len({stage.receive(call).id for call in tries}) == 1, (name, kind)
 
 
+def test_no_gcm_nonce_serves_twice(stage: Stage) -> None:
+    """Under one key that would give the plaintexts away, also to who reads a log of the demo."""
+    player, now = stage.players["mch"], int(time.time())
+    message = player.message("pay")
+    sealed = [msgspec.json.decode(player.call(message, now).body)["resource"] for _ in range(50)]
+    assert len({resource["nonce"] for resource in sealed}) == 50
+    assert len({resource["ciphertext"] for resource in sealed}) == 50
+
+
 def test_another_message_has_another_id(stage: Stage) -> None:
     """Two users who write the same are two; a bare notice of one second is one."""
     now = int(time.time())

@@ -17,3 +17,7 @@ class KeyPair(NamedTuple):
     def generate(cls) -> KeyPair:
         """Make a new pair: PKCS#8 and SubjectPublicKeyInfo, 2048 bits."""
         return cls(*generate_rsa_key())
+
+    def __repr__(self) -> str:
+        """Keep the private half out of logs and tracebacks."""
+        return "KeyPair(private=…, public=…)"

@@ -48,10 +48,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(show: Show, folder: Path, seconds: float) -> float:
-    """Run it so that SIGTERM, like Ctrl-C, leaves neither a process nor a file behind."""
+    """Run it so that SIGTERM, like Ctrl-C, leaves neither a process nor a file behind.
+
+    SIGINT explicitly too: a shell starts what runs in its background with SIGINT ignored.
+    """
     task = asyncio.current_task()
     if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(stop, task.cancel)
     return await show.run(folder, seconds)
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, final
 
 __all__ = [
     "ApiSecurity",
@@ -458,6 +458,12 @@ class Received:
     def id(self) -> str:
         """The idempotency key. Only an event has this and the following."""
     @property
+    def account(self) -> str:
+        """The account's name."""
+    @property
+    def subject(self) -> str | None:
+        """The user, or Pay's order, where there is one."""
+    @property
     def type(self) -> str:
         """The CloudEvents type."""
     @property
@@ -467,8 +473,51 @@ class Received:
     def destinations(self) -> list[tuple[int, list[int], bool]]:
         """Where it goes: ``(route, nodes, wait)`` by index, the chosen node first."""
     @property
+    def lifetime(self) -> int:
+        """How long a repetition has to be recognised, in milliseconds."""
+    @property
+    def waits(self) -> bool:
+        """Whether an answer is waited for."""
+    @property
     def nonce(self) -> tuple[str, int] | None:
         """A nonce that must be new, and until when to remember it, in milliseconds."""
     @property
     def prescribed(self) -> bool:
         """Whether the answer is prescribed, whatever the destinations say."""
+
+@final
+class Claims:
+    """The claims of one process, bounded by their number and by the bytes of the answers kept."""
+
+    def __new__(cls, capacity: int, answer_bytes: int) -> Self: ...
+    def claim(self, message: Received, now: int) -> bytes | bool:
+        """Ask for a message at ``now`` (ms).
+
+        ``True`` if it is new, and the asker's from now on; ``False`` if somebody has it; the answer
+        kept for it, or ``b""``, if it is done.
+        """
+    def complete(self, messages: list[Received], now: int) -> None:
+        """The messages are done at ``now`` (ms), and need no more than an acknowledgement."""
+    def answer(self, message: Received, answer: bytes, now: int) -> tuple[bytes, int]:
+        """The message is done at ``now`` (ms), with ``answer`` for whoever sends it again.
+
+        Returns the key and the end of its life (ms), by which the journal keeps them.
+        """
+    def abandon(self, message: Received) -> None:
+        """The message was not taken after all: its next try is new."""
+    def pending(self, message: Received, now: int) -> None:
+        """The message is on disk at ``now`` (ms) and its answer still to come.
+
+        A lease of one's own process does not expire: nothing to do here; a shared store has to know.
+        """
+    def lease(self, id: str, until: int) -> bytes:
+        """Take a message by its id that is on disk, but unfinished; a shared store, until ``until``.
+
+        Returns its key.
+        """
+    def restore(self, key: bytes, until: int, answer: bytes) -> None:
+        """A message is done until ``until`` (ms): what a journal remembers, or what came at last."""
+    @property
+    def dropped(self) -> int:
+        """How many claims and answers were dropped before their time, for want of room."""
+    def __len__(self) -> int: ...

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from wxgate import refused
+
 if TYPE_CHECKING:
     from wxgate.lifespan import State
     from wxgate.pipeline import Answer
@@ -34,8 +36,7 @@ async def serve(state: State, scope: Message, receive: Receive, send: Send) -> N
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
-    if status in (408, 413):
-        headers.append((b"connection", b"close"))
+    headers += [(name.encode(), value.encode()) for name, value in refused.headers(status)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -13,7 +13,7 @@ from wxgate.admin import Admin
 from wxgate.dispatch import Dispatcher, build_sinks
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
-from wxgate.refusals import RefusalLog
+from wxgate.refused import RefusalLog
 from wxgate.settings import Settings, core_blob
 from wxgate.sinks.function import FunctionSink
 

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 UNKNOWN = "-"
 """The row of requests to no account."""
 
-_OUTCOMES = ("answered", "accepted", "delivered", "replied", "late", "late_failed")
+_OUTCOMES = (
+    "answered",
+    "accepted",
+    "repeated",
+    "delivered",
+    "retried",
+    "buried",
+    "replied",
+    "late",
+)
 _REPLY_PROBLEMS = (
     "reply.unreadable",
     "reply.unknown_type",
@@ -25,11 +34,13 @@ _REPLY_PROBLEMS = (
 )
 _HELP = {
     "answered": "URL verifications and probes answered.",
-    "accepted": "Messages acknowledged.",
-    "delivered": "Messages that every destination has taken.",
+    "accepted": "Messages recorded, each once, however often it was sent.",
+    "repeated": "Further tries of messages, answered like the first.",
+    "delivered": "Deliveries taken: one for each message and destination.",
+    "retried": "Deliveries not taken, to be tried again.",
+    "buried": "Dead letters: deliveries given up.",
     "replied": "Messages answered with a reply.",
     "late": "Messages acknowledged before the awaited answer came.",
-    "late_failed": "Of those, the ones whose destination failed afterwards.",
 }
 _WORD = 8
 

@@ -228,7 +228,7 @@ impl Received {
         self
     }
 
-    fn delivery(&self) -> PyResult<&Delivery> {
+    pub(crate) fn delivery(&self) -> PyResult<&Delivery> {
         self.delivery.as_deref().ok_or_else(|| {
             pyo3::exceptions::PyAttributeError::new_err("only an event has this attribute")
         })
@@ -241,6 +241,18 @@ impl Received {
     #[getter]
     fn id(&self) -> PyResult<&str> {
         Ok(&self.delivery()?.id)
+    }
+
+    /// The account's name.
+    #[getter]
+    fn account(&self) -> PyResult<&str> {
+        Ok(self.delivery()?.account())
+    }
+
+    /// The user, or Pay's order, where there is one.
+    #[getter]
+    fn subject(&self) -> PyResult<Option<&str>> {
+        Ok(self.delivery()?.subject())
     }
 
     /// The CloudEvents type.
@@ -263,6 +275,19 @@ impl Received {
             (one.route, one.nodes.clone(), one.reply == ReplyMode::Wait)
         };
         Ok(destinations.iter().map(row).collect())
+    }
+
+    /// How long a repetition has to be recognised, in milliseconds.
+    #[getter]
+    fn lifetime(&self) -> PyResult<i64> {
+        Ok(self.delivery()?.lifetime)
+    }
+
+    /// Whether an answer is waited for.
+    #[getter]
+    fn waits(&self) -> PyResult<bool> {
+        let destinations = &self.delivery()?.destinations;
+        Ok(destinations.iter().any(|one| one.reply == ReplyMode::Wait))
     }
 
     /// A nonce that must be new, and until when to remember it, in milliseconds.

@@ -4,6 +4,7 @@
     reason = "pyo3 extracts arguments by value"
 )]
 
+mod claims;
 mod convert;
 mod envelope;
 mod gateway;
@@ -19,6 +20,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _wxcore {
+    #[pymodule_export]
+    use crate::claims::Claims;
     #[pymodule_export]
     use crate::convert::Rejected;
     #[pymodule_export]

@@ -46,6 +46,22 @@ pub struct Delivery {
     pub reply: Option<ReplyTo>,
     /// A nonce that must be new, and until when it has to be remembered.
     pub nonce: Option<(String, UnixMillis)>,
+    /// How long a repetition has to be recognised, in milliseconds.
+    pub lifetime: i64,
+}
+
+impl Delivery {
+    /// The account's name: every idempotency key begins with it.
+    pub fn account(&self) -> &str {
+        self.id
+            .split_once(':')
+            .map_or(&self.id, |(account, _)| account)
+    }
+
+    /// The user, or Pay's order: the routing key, unless the message has nothing better than its id.
+    pub fn subject(&self) -> Option<&str> {
+        (self.key != self.id).then_some(&*self.key)
+    }
 }
 
 /// One compiled account.

@@ -24,6 +24,8 @@ pub mod route;
 
 pub mod event;
 
+pub mod admit;
+
 pub mod reply;
 
 pub mod dialect;

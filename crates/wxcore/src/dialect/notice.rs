@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::account::Kind;
+use crate::admit;
 use crate::event::Head;
 use crate::fields::Fields;
 use crate::gateway::{Delivery, Received};
@@ -86,6 +87,7 @@ impl Notice<'_> {
             prescribed: None,
             reply: outcome.reply,
             nonce: outcome.nonce,
+            lifetime: admit::PAY_LIFETIME_MS,
             key,
             id,
         })))

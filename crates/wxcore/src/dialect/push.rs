@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::account::{Kind, PushAccount};
+use crate::admit;
 use crate::claim;
 use crate::event::Head;
 use crate::gateway::{Delivery, Received};
@@ -129,8 +130,20 @@ impl Push<'_> {
             prescribed: self.prescribed(),
             reply: Some(to),
             nonce: None,
+            lifetime: self.lifetime(),
             id,
         })
+    }
+
+    /// Virtual payment repeats itself for hours, everything else for seconds (protocol 1.6, xpay).
+    fn lifetime(&self) -> i64 {
+        let event = self.message.event();
+        let is_payment = event.is_some_and(|event| event.starts_with("xpay_"));
+        if is_payment {
+            admit::PAY_LIFETIME_MS
+        } else {
+            admit::PUSH_LIFETIME_MS
+        }
     }
 
     /// The answer that the platform's release test prescribes.

@@ -427,6 +427,11 @@ class Gateway:
 
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
+    def nodes(self, route: int, key: str, account: str, id: str, seq: int) -> list[int]:
+        """Nodes of a route by index, the chosen one first, for a message read back from the journal.
+
+        ``seq`` stands for a number that differs from message to message.
+        """
     @staticmethod
     def refusal(code: str) -> tuple[int, str, bytes]:
         """``(status, content_type, body)`` of the refusal for one of wxgate's own codes."""

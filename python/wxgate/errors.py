@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from wxgate.settings.problems import Problem
 
@@ -29,6 +30,16 @@ class ConfigError(WxGateError, ValueError):
 
 class UnreadableConfigError(ConfigError):
     """The file is absent, cannot be opened, or is not TOML."""
+
+
+class TakenError(WxGateError):
+    """Another process has the journal."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder, and the setting to change."""
+        super().__init__(
+            f"journal.dir: {folder} is in use by another process; stop it, or choose another folder"
+        )
 
 
 class StoreError(WxGateError):

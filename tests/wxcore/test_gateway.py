@@ -149,3 +149,11 @@ def test_refusals_have_the_status_of_their_code() -> None:
     """For all codes."""
     for code, status in CODES.items():
         assert Gateway.refusal(code)[0] == status
+
+
+def test_a_message_read_back_goes_to_the_node_it_was_for() -> None:
+    """The journal keeps keys, not nodes: the configuration may have changed since."""
+    message = push()
+    ((route, nodes, _),) = message.destinations
+    assert GATEWAY.nodes(route, message.key, message.account, message.id, 7) == nodes
+    assert GATEWAY.nodes(99, message.key, message.account, message.id, 7) == []

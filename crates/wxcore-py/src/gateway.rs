@@ -8,6 +8,7 @@ use wxcore::gateway::Delivery;
 use wxcore::reject::Reject;
 use wxcore::reply::Answer;
 use wxcore::request::Request;
+use wxcore::route::HashKeys;
 use wxcore::time::UnixMillis;
 
 use crate::convert::{config_error, random};
@@ -136,6 +137,18 @@ impl Gateway {
             }
             Err(error) => acknowledge(Some(error.code())),
         }
+    }
+
+    /// The nodes of a route by index, the chosen one first, for a message read back from the journal:
+    /// its routing key, account, id, and a number (`seq`) that differs from message to message.
+    fn nodes(&self, route: usize, key: &str, account: &str, id: &str, seq: i64) -> Vec<usize> {
+        let keys = HashKeys {
+            routing: key,
+            account,
+            id,
+            tick: seq,
+        };
+        self.0.nodes(route, keys)
     }
 
     /// The refusal that a `code` of wxgate's own leads to: `(status, content_type, body)`.

@@ -11,7 +11,7 @@ use crate::dialect::push::{self, Place};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
 use crate::request::Request;
-use crate::route::{Destination, RouteTable};
+use crate::route::{Destination, HashKeys, RouteTable};
 use crate::time::UnixMillis;
 
 /// What to do with a request.
@@ -203,6 +203,11 @@ impl Gateway {
             Some(Account::Partner(_)) => reply::verbatim(Format::Json, spec),
             Some(Account::Pay(_)) | None => Err(ReplyError::WrongFormat),
         }
+    }
+
+    /// The nodes of a route by index, the chosen one first: for a message read back from the journal.
+    pub fn nodes(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
+        self.routes.nodes_of(route, keys)
     }
 
     /// The account of that name, and its index.

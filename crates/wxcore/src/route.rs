@@ -145,6 +145,12 @@ impl RouteTable {
         found
     }
 
+    /// The nodes of a route for a message whose conditions were looked at before it was recorded.
+    pub fn nodes_of(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
+        let upstream = self.routes.get(route).and_then(|route| route.upstream);
+        self.nodes(upstream, keys)
+    }
+
     fn nodes(&self, upstream: Option<usize>, keys: HashKeys<'_>) -> Vec<usize> {
         let Some(upstream) = upstream.and_then(|index| self.upstreams.get(index)) else {
             return Vec::new();

@@ -53,6 +53,15 @@ class SinkError(WxGateError):
 class SinkRetryError(SinkError):
     """The destination may take it later: refused connection, timeout, 429, 5xx."""
 
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        """``after`` is how many seconds the destination asked to wait, if it did."""
+        super().__init__(reason)
+        self.after = after
+
 
 class SinkRefusedError(SinkError):
     """The destination says no, and would say it again."""
+
+
+class SinkGoneError(SinkError):
+    """The destination is gone for good: 410."""

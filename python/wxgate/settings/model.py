@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from wxgate.settings.account import AnyAccount
+from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
 from wxgate.settings.route import Route
@@ -36,6 +37,7 @@ class Settings(Table, frozen=True, kw_only=True):
     later: ClassVar[Mapping[str, str]] = {"journal": _NO_JOURNAL, "state": _NO_JOURNAL}
 
     server: Server = Server()
+    dispatch: Dispatch = Dispatch()
     account: dict[Name, Account]
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.route import Route, When
@@ -56,6 +57,8 @@ def reference() -> str:
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),
         _section("### `nodes`", Node),
+        _section("## `[dispatch]`", Dispatch),
+        _section("### `retry`", Retry),
         _section("## `[[route]]`", Route),
         _section("### `when`", When),
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.hints import bare, meta
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
@@ -51,6 +52,7 @@ def template() -> str:
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],
+        ["# [dispatch]", *_lines(Dispatch, "dispatch")],
         ["[[route]]", *_lines(Route, "route"), *_conditions()],
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"

@@ -28,6 +28,8 @@ pub mod reply;
 
 pub mod dialect;
 
+pub mod journal;
+
 pub mod account;
 
 pub mod envelope;

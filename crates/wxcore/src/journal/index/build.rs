@@ -185,7 +185,9 @@ impl Builder {
             out.extend_from_slice(subject.as_bytes());
         }
         out.reserve(self.lines.len() * ROW);
-        self.lines.iter().for_each(|line| put_row(&mut out, line));
+        for line in &self.lines {
+            put_row(&mut out, line);
+        }
         out
     }
 }
@@ -217,7 +219,7 @@ pub fn claims_only(
 
 fn assemble(facts: Header, meta: &Meta, keys: &[u8], ids: &[u8]) -> Vec<u8> {
     let meta = meta.encode();
-    let mut out = Header::describe(facts, [&meta, keys, ids]).encode();
+    let mut out = facts.describe([&meta, keys, ids]).encode();
     for section in [&meta[..], keys, ids] {
         out.extend_from_slice(section);
     }

@@ -46,8 +46,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Puts the header for `sections` together; `facts` says all else.
-    pub(super) fn describe(facts: Self, sections: [&[u8]; 3]) -> Self {
+    /// The same header, naming `sections`.
+    pub(super) fn describe(self, sections: [&[u8]; 3]) -> Self {
         let mut at = HEADER as u64;
         let table = sections.map(|section| {
             let start = at;
@@ -56,7 +56,7 @@ impl Header {
         });
         Self {
             sections: table,
-            ..facts
+            ..self
         }
     }
 

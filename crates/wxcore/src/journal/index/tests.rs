@@ -233,7 +233,7 @@ proptest! {
         let [meta, keys, ids] = &sections;
         let mut facts = Header::bare(Scanned { first_seq: numbers[0], ..Scanned::default() });
         facts.messages = 3;
-        let header = Header::describe(facts, [meta, keys, ids]);
+        let header = facts.describe([meta, keys, ids]);
         prop_assert_eq!(Header::parse(&header.encode()), Ok(header.clone()));
         let meta = Meta::parse(&header, meta).unwrap_or_default();
         if let Ok(keys) = Keys::parse(&header, keys.clone()) {
@@ -255,8 +255,10 @@ proptest! {
     ) {
         // Small numbers with zeros between, so that offsets point inside, into each other, backwards.
         let mut keys = subjects.to_le_bytes().to_vec();
-        bytes.iter().for_each(|byte| keys.extend_from_slice(&u32::from(*byte).to_le_bytes()));
-        let header = Header::describe(Header::bare(Scanned::default()), [&[], &keys, &[]]);
+        for byte in bytes {
+            keys.extend_from_slice(&u32::from(byte).to_le_bytes());
+        }
+        let header = Header::bare(Scanned::default()).describe([&[], &keys, &[]]);
         if let Ok(keys) = Keys::parse(&header, keys) {
             for subject in ["", "\0", "\0\0\0\0", "a"] {
                 let filter = Filter { subject: Some(subject), since: Some(UnixMillis(1)), ..Filter::default() };

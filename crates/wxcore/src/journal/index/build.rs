@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use super::header::Header;
+use super::header::{Header, Section};
 use super::ids::{Claim, ENTRY, Ids};
 use super::keys::{ROW, UNLISTED};
 use super::layout::narrow;
 use super::meta::Meta;
-use super::{Place, digest_of};
+use super::seal::Cover;
+use super::{IndexError, Place};
+use crate::journal::entry;
+use crate::journal::seal::SealKey;
+use crate::journal::segment;
 use crate::time::UnixMillis;
 
 /// The segment that was read, and how far.
@@ -22,6 +26,8 @@ pub struct Scanned {
     pub first_seq: u64,
     /// The offset behind its last frame.
     pub end: u64,
+    /// If it is sealed at rest, so is the index: the salt of the key, and the check of that key.
+    pub sealed: Option<([u8; 16], [u8; 8])>,
 }
 
 /// What the index keeps of one message.
@@ -67,14 +73,15 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Starts the index of the segment `number` whose header says `epoch` and `first_seq`.
-    pub fn new(number: u64, epoch: u32, first_seq: u64) -> Self {
+    /// Starts the index of the segment with that header.
+    pub fn new(segment: &segment::Header) -> Self {
         Self {
             scanned: Scanned {
-                segment: number,
-                epoch,
-                first_seq,
+                segment: segment.number,
+                epoch: segment.epoch,
+                first_seq: segment.first_seq,
                 end: 0,
+                sealed: segment.sealed,
             },
             lines: Vec::new(),
             subjects: HashMap::new(),
@@ -106,7 +113,7 @@ impl Builder {
             seq,
             offset,
             codes,
-            digest: digest_of(fact.id),
+            digest: entry::digest(fact.id),
             expires: fact.expires.0,
         });
     }
@@ -118,7 +125,10 @@ impl Builder {
     }
 
     /// The bytes of the index. `end` is the offset behind the last frame that was read.
-    pub fn finish(mut self, end: u64) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`IndexError::Key`]: the segment is sealed, and not with `key`.
+    pub fn finish(mut self, end: u64, key: Option<&SealKey>) -> Result<Vec<u8>, IndexError> {
         self.scanned.end = end;
         let (first, void) = (self.scanned.first_seq, &self.void);
         self.lines
@@ -143,7 +153,7 @@ impl Builder {
             destinations: self.sets.listed.iter().map(|set| split(set)).collect(),
             void: self.void,
         };
-        assemble(facts, &meta, &keys, &ids)
+        assemble(facts, [meta.encode(), keys, ids], key)
     }
 
     fn subject(&mut self, subject: &str) -> u32 {
@@ -194,36 +204,55 @@ impl Builder {
 
 /// What must outlive the segment of an index: the claims that live on after `now` and are not
 /// `void`. `None` if there is none, and the index may go with its segment.
+///
+/// # Errors
+/// [`IndexError::Key`]: the segment was sealed, and not with `key`.
 pub fn claims_only(
     header: &Header,
     ids: &Ids,
     now: UnixMillis,
     void: &[RangeInclusive<u64>],
-) -> Option<Vec<u8>> {
+    key: Option<&SealKey>,
+) -> Result<Option<Vec<u8>>, IndexError> {
     let mut facts = Header::bare(header.scanned);
     let mut out = Vec::new();
     let lives = |claim: &Claim| !is_void(void, claim.place.seq);
     for claim in ids.claims(now).filter(lives) {
-        let seq = claim.place.seq.checked_sub(header.scanned.first_seq)?;
-        let (seq, offset) = (
-            u32::try_from(seq).ok()?,
-            u32::try_from(claim.place.offset).ok()?,
-        );
+        let seq = claim.place.seq.saturating_sub(header.scanned.first_seq);
+        let (Ok(seq), Ok(offset)) = (u32::try_from(seq), u32::try_from(claim.place.offset)) else {
+            continue;
+        };
         put_id(&mut out, claim.digest, claim.expires.0, seq, offset);
         facts.expires = facts.expires.max(claim.expires);
     }
     let mut keys = 0_u32.to_le_bytes().to_vec();
     put_pair(&mut keys, 0, 0);
-    (!out.is_empty()).then(|| assemble(facts, &Meta::default(), &keys, &out))
+    if out.is_empty() {
+        return Ok(None);
+    }
+    assemble(facts, [Meta::default().encode(), keys, out], key).map(Some)
 }
 
-fn assemble(facts: Header, meta: &Meta, keys: &[u8], ids: &[u8]) -> Vec<u8> {
-    let meta = meta.encode();
-    let mut out = facts.describe([&meta, keys, ids]).encode();
-    for section in [&meta[..], keys, ids] {
+fn assemble(
+    facts: Header,
+    [meta, keys, ids]: [Vec<u8>; 3],
+    key: Option<&SealKey>,
+) -> Result<Vec<u8>, IndexError> {
+    let cover = Cover::of(facts.scanned.sealed, key)?;
+    let covered = |section, plain: Vec<u8>| match &cover {
+        Some(cover) => cover.seal(section, &plain).ok_or(IndexError::Key),
+        None => Ok(plain),
+    };
+    let sections = [
+        covered(Section::Meta, meta)?,
+        covered(Section::Keys, keys)?,
+        covered(Section::Ids, ids)?,
+    ];
+    let mut out = facts.describe(&sections).encode();
+    for section in &sections {
         out.extend_from_slice(section);
     }
-    out
+    Ok(out)
 }
 
 fn is_void(void: &[RangeInclusive<u64>], seq: u64) -> bool {

@@ -5,15 +5,18 @@ use std::ops::Range;
 use super::IndexError;
 use super::build::Scanned;
 use super::layout::{array, checksum, i64_at, u16_at, u32_at, u64_at};
+use super::seal::Cover;
+use crate::journal::seal::SealKey;
 use crate::time::UnixMillis;
 
 /// Bytes of an encoded [`Header`].
-pub const HEADER: usize = 144;
+pub const HEADER: usize = 168;
 
 const MAGIC: [u8; 8] = *b"wxgindex";
 const VERSION: u16 = 1;
 const TABLE: usize = 64;
 const ENTRY: usize = 24;
+const SEALED: usize = TABLE + 3 * ENTRY + 4;
 const CHECKSUM: usize = HEADER - 4;
 
 /// The parts of an index, in the order of the file.
@@ -45,11 +48,19 @@ pub struct Header {
     sections: [(Range<u64>, u32); 3],
 }
 
+/// A section that was found whole, and opened if it was sealed.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    pub(super) section: Section,
+    pub(super) bytes: Vec<u8>,
+    pub(super) first_seq: u64,
+}
+
 impl Header {
     /// The same header, naming `sections`.
-    pub(super) fn describe(self, sections: [&[u8]; 3]) -> Self {
+    pub(super) fn describe(self, sections: &[Vec<u8>; 3]) -> Self {
         let mut at = HEADER as u64;
-        let table = sections.map(|section| {
+        let table = sections.each_ref().map(|section| {
             let start = at;
             at += section.len() as u64;
             (start..at, checksum(section))
@@ -75,7 +86,8 @@ impl Header {
         let mut out = Vec::with_capacity(HEADER);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
-        out.extend_from_slice(&[0; 2]);
+        let flags = u16::from(self.scanned.sealed.is_some());
+        out.extend_from_slice(&flags.to_le_bytes());
         out.extend_from_slice(&self.scanned.epoch.to_le_bytes());
         out.extend_from_slice(&self.scanned.segment.to_le_bytes());
         out.extend_from_slice(&self.scanned.first_seq.to_le_bytes());
@@ -90,6 +102,9 @@ impl Header {
             out.extend_from_slice(&[0; 4]);
         }
         out.extend_from_slice(&self.messages.to_le_bytes());
+        let (salt, check) = self.scanned.sealed.unwrap_or_default();
+        out.extend_from_slice(&salt);
+        out.extend_from_slice(&check);
         let crc = checksum(&out);
         out.extend_from_slice(&crc.to_le_bytes());
         out
@@ -127,6 +142,10 @@ impl Header {
                 segment: u64_at(bytes, 16)?,
                 first_seq: u64_at(bytes, 24)?,
                 end: u64_at(bytes, 32)?,
+                sealed: match u16_at(bytes, 10)? {
+                    0 => None,
+                    _ => Some((array(bytes, SEALED)?, array(bytes, SEALED + 16)?)),
+                },
             },
             accepted: (time(40)?, time(48)?),
             expires: time(56)?,
@@ -145,11 +164,17 @@ impl Header {
         }
     }
 
-    /// Whether `bytes` are what was written as `section`.
+    /// Checks the bytes that stand at the [`range`](Self::range) of `section`, and opens them.
     ///
     /// # Errors
-    /// [`IndexError::Damaged`]: they are not.
-    pub(super) fn check(&self, section: Section, bytes: &[u8]) -> Result<(), IndexError> {
+    /// [`IndexError::Damaged`]: they are not what was written; [`IndexError::Key`]: they are sealed,
+    /// and not with `key`.
+    pub fn open(
+        &self,
+        section: Section,
+        bytes: Vec<u8>,
+        key: Option<&SealKey>,
+    ) -> Result<Plain, IndexError> {
         let range = self.range(section);
         let [meta, keys, ids] = &self.sections;
         let crc = match section {
@@ -158,11 +183,18 @@ impl Header {
             Section::Ids => ids.1,
         };
         let sound = range.end.checked_sub(range.start) == Some(bytes.len() as u64);
-        if sound && crc == checksum(bytes) {
-            Ok(())
-        } else {
-            Err(IndexError::Damaged)
+        if !sound || crc != checksum(&bytes) {
+            return Err(IndexError::Damaged);
         }
+        let bytes = match Cover::of(self.scanned.sealed, key)? {
+            Some(cover) => cover.open(section, &bytes).ok_or(IndexError::Damaged)?,
+            None => bytes,
+        };
+        Ok(Plain {
+            section,
+            bytes,
+            first_seq: self.scanned.first_seq,
+        })
     }
 
     /// Whether a message accepted from `since` up to, not including, `until` can be in it.

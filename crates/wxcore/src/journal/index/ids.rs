@@ -1,6 +1,6 @@
 //! Digests of idempotency keys, sorted: this very message, and the claims that recovery restores.
 
-use super::header::{Header, Section};
+use super::header::{Plain, Section};
 use super::keys::partition;
 use super::layout::{array, i64_at, u32_at};
 use super::{IndexError, Place};
@@ -28,18 +28,17 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Takes the section that `header` describes.
+    /// Takes its section.
     ///
     /// # Errors
     /// [`IndexError::Damaged`].
-    pub fn parse(header: &Header, bytes: Vec<u8>) -> Result<Self, IndexError> {
-        header.check(Section::Ids, &bytes)?;
-        if !bytes.len().is_multiple_of(ENTRY) {
+    pub fn parse(plain: Plain) -> Result<Self, IndexError> {
+        if plain.section != Section::Ids || !plain.bytes.len().is_multiple_of(ENTRY) {
             return Err(IndexError::Damaged);
         }
         Ok(Self {
-            bytes,
-            first_seq: header.scanned.first_seq,
+            bytes: plain.bytes,
+            first_seq: plain.first_seq,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::header::{Header, Section};
+use super::header::{Plain, Section};
 use super::layout::{i64_at, u16_at, u32_at};
 use super::meta::{Meta, may_be};
 use super::{IndexError, Place};
@@ -55,14 +55,15 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes the section that `header` describes.
+    /// Takes its section.
     ///
     /// # Errors
     /// [`IndexError::Damaged`].
-    pub fn parse(header: &Header, bytes: Vec<u8>) -> Result<Self, IndexError> {
-        header.check(Section::Keys, &bytes)?;
-        let first_seq = header.scanned.first_seq;
-        Self::lay_out(bytes, first_seq).ok_or(IndexError::Damaged)
+    pub fn parse(plain: Plain) -> Result<Self, IndexError> {
+        if plain.section != Section::Keys {
+            return Err(IndexError::Damaged);
+        }
+        Self::lay_out(plain.bytes, plain.first_seq).ok_or(IndexError::Damaged)
     }
 
     /// `subjects u32 | subject × (subjects + 1) | names | rows`: the last subject marks the ends.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::header::{Header, Section};
+use super::header::{Plain, Section};
 use super::layout::{Cursor, narrow, put_text};
 use super::{IndexError, keys::UNLISTED};
 
@@ -36,13 +36,15 @@ impl Meta {
         out
     }
 
-    /// Reads the section that `header` describes.
+    /// Reads its section.
     ///
     /// # Errors
     /// [`IndexError::Damaged`].
-    pub fn parse(header: &Header, bytes: &[u8]) -> Result<Self, IndexError> {
-        header.check(Section::Meta, bytes)?;
-        let mut cursor = Cursor::new(bytes);
+    pub fn parse(plain: &Plain) -> Result<Self, IndexError> {
+        if plain.section != Section::Meta {
+            return Err(IndexError::Damaged);
+        }
+        let mut cursor = Cursor::new(&plain.bytes);
         let types = names(&mut cursor)?;
         let accounts = names(&mut cursor)?;
         let sets = cursor.u32()?;

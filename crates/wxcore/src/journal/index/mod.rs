@@ -22,17 +22,16 @@ mod ids;
 mod keys;
 mod layout;
 mod meta;
+mod seal;
 
 #[cfg(test)]
 mod tests;
 
 pub use build::{Builder, Fact, Scanned, claims_only};
-pub use header::{HEADER, Header, Section};
+pub use header::{HEADER, Header, Plain, Section};
 pub use ids::{Claim, Ids};
 pub use keys::{Filter, Keys, Row};
 pub use meta::Meta;
-
-use crate::crypto::digest;
 
 /// Why bytes are not an index that can be used. It is then made again from its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +42,8 @@ pub enum IndexError {
     Version(u16),
     /// A checksum is wrong, or the contents contradict themselves.
     Damaged,
+    /// Sealed at rest, and the key is missing or another one.
+    Key,
 }
 
 impl std::fmt::Display for IndexError {
@@ -51,6 +52,7 @@ impl std::fmt::Display for IndexError {
             Self::Foreign => out.write_str("not an index of a journal segment"),
             Self::Version(version) => write!(out, "an index in format {version}, not known here"),
             Self::Damaged => out.write_str("the index is damaged"),
+            Self::Key => out.write_str("the index is sealed under another key"),
         }
     }
 }
@@ -64,10 +66,4 @@ pub struct Place {
     pub seq: u64,
     /// The offset of its frame in the segment's file.
     pub offset: u64,
-}
-
-/// The digest under which a claim is kept: the first half of SHA-256 over the idempotency key.
-pub fn digest_of(id: &str) -> [u8; 16] {
-    let full = digest::sha256(&[id.as_bytes()]);
-    full.first_chunk::<16>().copied().unwrap_or_default()
 }

@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::journal::entry::digest;
+use crate::journal::seal::SealKey;
+use crate::journal::segment;
 use crate::time::UnixMillis;
 
 #[derive(Clone, Debug)]
@@ -18,6 +21,14 @@ struct Model {
 }
 
 const FIRST: u64 = 1000;
+const SEGMENT: segment::Header = segment::Header {
+    epoch: 99,
+    number: 7,
+    first_seq: FIRST,
+    created: UnixMillis(0),
+    sealed: None,
+    names: 0,
+};
 
 fn message() -> impl Strategy<Value = Model> {
     (
@@ -60,7 +71,7 @@ const fn offset(seq: u64) -> u64 {
 }
 
 fn build(models: &[Model], void: &[std::ops::RangeInclusive<u64>]) -> Vec<u8> {
-    let mut builder = Builder::new(7, 99, FIRST);
+    let mut builder = Builder::new(&SEGMENT);
     for model in models {
         builder.push(&Fact {
             place: Place {
@@ -79,7 +90,7 @@ fn build(models: &[Model], void: &[std::ops::RangeInclusive<u64>]) -> Vec<u8> {
     for range in void {
         builder.void(range.clone());
     }
-    builder.finish(123_456)
+    builder.finish(123_456, None).unwrap()
 }
 
 struct Opened {
@@ -90,17 +101,22 @@ struct Opened {
 }
 
 fn open(bytes: &[u8]) -> Result<Opened, IndexError> {
+    open_with(bytes, None)
+}
+
+fn open_with(bytes: &[u8], key: Option<&SealKey>) -> Result<Opened, IndexError> {
     let header = Header::parse(bytes)?;
     let section = |section| {
         let range = header.range(section);
         let start = usize::try_from(range.start).map_err(|_| IndexError::Damaged)?;
         let end = usize::try_from(range.end).map_err(|_| IndexError::Damaged)?;
-        bytes.get(start..end).ok_or(IndexError::Damaged)
+        let bytes = bytes.get(start..end).ok_or(IndexError::Damaged)?;
+        header.open(section, bytes.to_vec(), key)
     };
     Ok(Opened {
-        meta: Meta::parse(&header, section(Section::Meta)?)?,
-        keys: Keys::parse(&header, section(Section::Keys)?.to_vec())?,
-        ids: Ids::parse(&header, section(Section::Ids)?.to_vec())?,
+        meta: Meta::parse(&section(Section::Meta)?)?,
+        keys: Keys::parse(section(Section::Keys)?)?,
+        ids: Ids::parse(section(Section::Ids)?)?,
         header,
     })
 }
@@ -149,7 +165,7 @@ proptest! {
         let index = open(&build(&models, &[])).unwrap();
         let wanted: Vec<u64> =
             models.iter().filter(|model| model.id == id).map(|model| model.seq).collect();
-        let found = index.ids.find(&digest_of(&id));
+        let found = index.ids.find(&digest(&id));
         prop_assert_eq!(found.iter().map(|place| place.seq).collect::<Vec<_>>(), wanted);
         prop_assert!(found.iter().all(|place| place.offset == offset(place.seq)));
     }
@@ -188,7 +204,7 @@ proptest! {
 
         let void = [FIRST + 3..=FIRST + 5];
         wanted.retain(|seq| !void[0].contains(seq));
-        match claims_only(&index.header, &index.ids, UnixMillis(now), &void) {
+        match claims_only(&index.header, &index.ids, UnixMillis(now), &void, None).unwrap() {
             Some(bytes) => {
                 let rest = open(&bytes).unwrap();
                 prop_assert_eq!(living(&rest.ids), wanted);
@@ -230,21 +246,24 @@ proptest! {
         numbers in prop::array::uniform3(any::<u64>()),
         queried in any::<i64>(),
     ) {
-        let [meta, keys, ids] = &sections;
         let mut facts = Header::bare(Scanned { first_seq: numbers[0], ..Scanned::default() });
         facts.messages = 3;
-        let header = facts.describe([meta, keys, ids]);
+        let header = facts.describe(&sections);
         prop_assert_eq!(Header::parse(&header.encode()), Ok(header.clone()));
-        let meta = Meta::parse(&header, meta).unwrap_or_default();
-        if let Ok(keys) = Keys::parse(&header, keys.clone()) {
+        let [meta, keys, ids] = sections;
+        let meta = header.open(Section::Meta, meta, None).and_then(|plain| Meta::parse(&plain));
+        let meta = meta.unwrap_or_default();
+        let keys = header.open(Section::Keys, keys, None).unwrap();
+        if let Ok(keys) = Keys::parse(keys) {
             let filter = Filter { subject: Some("a"), since: Some(UnixMillis(queried)), ..Filter::default() };
             keys.find(&meta, &filter);
             keys.find(&meta, &Filter::default());
             keys.place(numbers[1]);
         }
-        if let Ok(ids) = Ids::parse(&header, ids.clone()) {
+        let ids = header.open(Section::Ids, ids, None).unwrap();
+        if let Ok(ids) = Ids::parse(ids) {
             ids.find(&[7; 16]);
-            claims_only(&header, &ids, UnixMillis(queried), &[]);
+            claims_only(&header, &ids, UnixMillis(queried), &[], None).unwrap();
         }
     }
 
@@ -258,8 +277,8 @@ proptest! {
         for byte in bytes {
             keys.extend_from_slice(&u32::from(byte).to_le_bytes());
         }
-        let header = Header::bare(Scanned::default()).describe([&[], &keys, &[]]);
-        if let Ok(keys) = Keys::parse(&header, keys) {
+        let header = Header::bare(Scanned::default()).describe(&[Vec::new(), keys.clone(), Vec::new()]);
+        if let Ok(keys) = Keys::parse(header.open(Section::Keys, keys, None).unwrap()) {
             for subject in ["", "\0", "\0\0\0\0", "a"] {
                 let filter = Filter { subject: Some(subject), since: Some(UnixMillis(1)), ..Filter::default() };
                 keys.find(&Meta::default(), &filter);
@@ -281,7 +300,10 @@ fn another_version_is_refused_by_its_number() {
 
 #[test]
 fn a_name_beyond_those_listed_is_still_found() {
-    let mut builder = Builder::new(1, 1, 1);
+    let mut builder = Builder::new(&segment::Header {
+        first_seq: 1,
+        ..SEGMENT
+    });
     for seq in 1..=65_600 {
         builder.push(&Fact {
             place: Place { seq, offset: seq },
@@ -294,7 +316,7 @@ fn a_name_beyond_those_listed_is_still_found() {
             destinations: &[],
         });
     }
-    let index = open(&builder.finish(0)).unwrap();
+    let index = open(&builder.finish(0, None).unwrap()).unwrap();
     let found = |name| {
         let filter = Filter {
             type_name: Some(name),
@@ -307,5 +329,66 @@ fn a_name_beyond_those_listed_is_still_found() {
     assert!(
         found("t1").len() < 100,
         "a listed name is not confused with others that are"
+    );
+}
+
+#[test]
+fn the_index_of_a_sealed_segment_shows_nothing_without_its_key() {
+    let key = SealKey::new([5; 32]);
+    let (_, check) = key.segment(&[3; 16]).unwrap();
+    let header = segment::Header {
+        sealed: Some(([3; 16], check)),
+        ..SEGMENT
+    };
+    let made = |subject| {
+        let mut builder = Builder::new(&header);
+        builder.push(&Fact {
+            place: Place {
+                seq: FIRST,
+                offset: 4096,
+            },
+            id: "shop:m:1",
+            account: "shop",
+            type_name: "wechat.official.text",
+            subject,
+            accepted: UnixMillis(1),
+            expires: UnixMillis(9),
+            destinations: &["orders"],
+        });
+        builder
+    };
+    let bytes = made("oUser").finish(5000, Some(&key)).unwrap();
+    for word in ["oUser", "shop", "orders"] {
+        assert!(
+            !bytes
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        );
+    }
+    assert_eq!(open(&bytes).err(), Some(IndexError::Key));
+    let other = SealKey::new([6; 32]);
+    assert_eq!(open_with(&bytes, Some(&other)).err(), Some(IndexError::Key));
+    assert_eq!(made("oUser").finish(5000, None), Err(IndexError::Key));
+
+    let index = open_with(&bytes, Some(&key)).unwrap();
+    let filter = Filter {
+        subject: Some("oUser"),
+        ..Filter::default()
+    };
+    assert_eq!(seqs(&index.keys.find(&index.meta, &filter)), [FIRST]);
+    let rest = claims_only(&index.header, &index.ids, UnixMillis(0), &[], Some(&key)).unwrap();
+    let rest = open_with(&rest.unwrap(), Some(&key)).unwrap();
+    assert_eq!(rest.ids.find(&digest("shop:m:1")).len(), 1);
+
+    let again = made("oUser2").finish(5000, Some(&key)).unwrap();
+    let keys = |bytes: &[u8]| {
+        let start =
+            usize::try_from(Header::parse(bytes).unwrap().range(Section::Keys).start).unwrap();
+        bytes[start..start + 12].to_vec()
+    };
+    assert_ne!(
+        keys(&bytes),
+        keys(&again),
+        "one nonce never covers two contents"
     );
 }

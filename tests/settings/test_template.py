@@ -10,6 +10,7 @@ import pytest
 from wxgate.settings import warnings
 from wxgate.settings.account import AnyAccount
 from wxgate.settings.dispatch import Dispatch
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
@@ -21,7 +22,8 @@ from wxgate.settings.upstream import Upstream
 from .conftest import ENVIRON
 
 if TYPE_CHECKING:
-    from wxgate.settings.table import Table
+    from wxgate.settings.state import State
+from wxgate.settings.table import Table
 
     from .conftest import Load
 
@@ -55,7 +57,9 @@ def test_every_comment_can_be_taken_at_its_word(
     assert settings.route[0].when.content == "^退款"
 
 
-@pytest.mark.parametrize("table", [Server, *ACCOUNTS, Upstream, Dispatch, Route, When])
+@pytest.mark.parametrize(
+    "table", [Server, Journal, State, *ACCOUNTS, Upstream, Dispatch, Route, When]
+)
 def test_every_setting_is_mentioned(table: type[Table]) -> None:
     """A setting that the template does not show is one that nobody finds."""
     text = template()

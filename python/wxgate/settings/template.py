@@ -8,12 +8,14 @@ import msgspec
 
 from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.hints import bare, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default, sample, toml
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def template() -> str:
     blocks = [
         [_HEAD],
         ["[server]", *_lines(Server, "server", "listen")],
+        ["[journal]", *_lines(Journal, "journal", "dir")],
+        ["# [state]", *_lines(State, "state")],
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],

@@ -33,7 +33,7 @@ def test_where_no_guess_is_near_all_known_keys_are_listed(problems_of: Find, sho
 def test_what_another_version_has_is_not_silently_accepted(problems_of: Find, shop: str) -> None:
     """Nobody believes in a shared store that is not there."""
     (problem,) = problems_of(f'{shop}[state]\nredis = "redis://x"\n').values()
-    assert problem.path == "state"
+    assert problem.path == "state.redis"
     assert "each worker counts and claims for itself" in problem.reason
 
 

@@ -15,6 +15,7 @@ from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.template import template
 from wxgate.settings.texts import Target
 from wxgate.settings.upstream import Upstream
@@ -22,8 +23,7 @@ from wxgate.settings.upstream import Upstream
 from .conftest import ENVIRON
 
 if TYPE_CHECKING:
-    from wxgate.settings.state import State
-from wxgate.settings.table import Table
+    from wxgate.settings.table import Table
 
     from .conftest import Load
 

@@ -34,7 +34,7 @@ def test_what_another_version_has_is_not_silently_accepted(problems_of: Find, sh
     """Nobody believes in a shared store that is not there."""
     (problem,) = problems_of(f'{shop}[state]\nredis = "redis://x"\n').values()
     assert problem.path == "state.redis"
-    assert "each worker counts and claims for itself" in problem.reason
+    assert "share claims on one machine only" in problem.reason
 
 
 @pytest.mark.parametrize(

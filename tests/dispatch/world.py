@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from wxgate.dispatch import Dispatcher, Limits, Place
+from wxgate.errors import SinkRefusedError, SinkRetryError
 
 from .clockwork import loop
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
 
     from wxgate.dispatch.message import Letter, Stored
@@ -104,6 +105,16 @@ class Memory:
         """Remember how far it has looked; never backwards."""
         assert cursor > self.cursors.get(destination, 0)
         self.cursors[destination] = cursor
+
+
+def busy(status: int, after: float | None = None) -> SinkRetryError:
+    """What a sink raises for a status that is worth another try."""
+    return SinkRetryError(f"HTTP {status}", after)
+
+
+def refused(status: int) -> SinkRefusedError:
+    """What a sink raises for a status that is not."""
+    return SinkRefusedError(f"HTTP {status}")
 
 
 async def take(_: str, __: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import traceback
 from typing import TYPE_CHECKING
 
 from wxgate.dispatch.batch import Batch, gather
@@ -91,9 +92,9 @@ class Destination:
         """Return the next lane to serve, if any may be served."""
         if not self._window.ready or self._parked or self._stopping:
             return None
-        if self._gate.closed and not self._gate.admits(self._now()):
-            return None
-        return self._window.ready.popleft()
+        if not self._gate.closed:
+            return self._window.ready.popleft()
+        return self._window.freshest() if self._gate.admits(self._now()) else None
 
     async def serve(self, lane: Lane, task: asyncio.Task[None]) -> None:
         """Try to deliver the head of a lane, and with it what may share its batch."""
@@ -179,7 +180,7 @@ class Destination:
     ) -> None:
         self._retried += 1
         if first and not isinstance(error, SinkError):
-            _LOG.error("%s: a handler raised %s", self.name, type(error).__name__, exc_info=error)
+            _LOG.error("%s: a handler raised %s", self.name, _place_of(error))
         if self._gate.failed(self._now(), after, first=first, probe=probe):
             _LOG.warning("%s fails, and is only probed: %s", self.name, _cause(error))
 
@@ -370,3 +371,10 @@ class Destination:
 def _cause(error: Exception) -> str:
     """Name a cause without the text of messages: sinks write only addresses and statuses."""
     return str(error) if isinstance(error, SinkError) else type(error).__name__
+
+
+def _place_of(error: Exception) -> str:
+    """Say what was raised and where; not its text, which may be that of a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

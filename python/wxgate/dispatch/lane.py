@@ -162,6 +162,16 @@ class Window:
         start = lane.spilled - 1
         self.scanned = start if self.scanned is None else min(self.scanned, start)
 
+    def freshest(self) -> Lane:
+        """Remove the ready lane whose head was tried least, and of several the last.
+
+        For probes: what failed says little, and must not keep what is new from being tried. For the
+        same reason the newest goes first: keys that are stuck were there before.
+        """
+        lane = min(reversed(self.ready), key=lambda lane: lane.items[0].attempts)
+        self.ready.remove(lane)
+        return lane
+
     def yield_places(self, lane: Lane) -> None:
         """Give up the places of a lane that has to wait, if more than half of all are taken."""
         if self.held <= self._half:
@@ -180,7 +190,10 @@ class Window:
             head.message, head.event = None, b""
 
     def refill(self, item: Item, message: Envelope, event: bytes, nodes: Sequence[int]) -> None:
-        """Put back a message of which only the place was kept."""
+        """Put back a message of which only the place was kept, to be tried now.
+
+        It needs no room: no more than the tries that are open at once can be put back.
+        """
         item.message, item.event, item.nodes = message, event, nodes
         self.held += 1
         self.bytes += len(event)

@@ -14,7 +14,10 @@ from wxgate.errors import WxGateError
 
 MAX_HEAD = 16 * 1024
 MAX_BODY = 256 * 1024
+CHUNKED = -1
 _MAX_CHUNK_LINE = 4096
+_MAX_DIGITS = 15
+_BODILESS = (204, 304)
 
 _NO_HEAD = "what came is no answer in HTTP/1.1"
 _LONG_HEAD = f"the head of the answer is over {MAX_HEAD} bytes"
@@ -31,7 +34,6 @@ _TELLING = re.compile(
     rb"\n(content-length|transfer-encoding|connection|retry-after):([^\r]*)", re.IGNORECASE
 )
 _START = b"HTTP/1."
-_LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*+(?:;" + _TEXT + rb")?")
 _TRAILER = re.compile(_FIELD)
 
@@ -45,8 +47,7 @@ class Head(NamedTuple):
 
     status: int
     length: int | None
-    """Of the body, in bytes. None: ``chunked``, or as long as the connection."""
-    chunked: bool
+    """Of the body, in bytes; or ``CHUNKED``; or None: it lasts as long as the connection."""
     keeps: bool
     """Whether the connection may serve another exchange."""
     retry_after: str | None
@@ -66,41 +67,39 @@ def read_head(head: bytes) -> Head:
     match = _HEAD.fullmatch(head)
     if match is None:
         raise UnreadableAnswerError(_NO_HEAD)
-    status = int(match[2])
-    found: dict[bytes, list[bytes]] = {}
-    for name, value in _TELLING.findall(head):
-        found.setdefault(name.lower(), []).append(value.strip())
-    modern = match[1] == b"1"
-    keeps = modern and b"close" not in _options(found.get(b"connection", ()))
-    later = found.get(b"retry-after")
-    retry_after = later[0].decode("latin-1") if later else None
+    told: dict[bytes, bytes] = {}
+    for field, value in _TELLING.findall(head):
+        name, known = field.lower(), told.get(field.lower())
+        told[name] = value.strip() if known is None else known + b"," + value.strip()
+    status, modern = int(match[2]), match[1] == b"1"
+    keeps = modern and (b"connection" not in told or not _closes(told[b"connection"]))
+    later = told.get(b"retry-after")
+    retry_after = None if later is None else later.decode("latin-1")
     # By their status, these have no body whatever the fields say (RFC 9112, section 6.3).
-    if status < 200 or status in {204, 304}:
-        return Head(status, 0, chunked=False, keeps=keeps, retry_after=retry_after)
-    length, chunked = _framing(found, modern=modern)
-    framed = chunked or length is not None
-    return Head(status, length, chunked=chunked, keeps=keeps and framed, retry_after=retry_after)
+    if status < 200 or status in _BODILESS:
+        return Head(status, 0, keeps, retry_after)
+    length = _length(told, modern=modern)
+    return Head(status, length, keeps and length is not None, retry_after)
 
 
-def _options(values: list[bytes] | tuple[()]) -> list[bytes]:
-    return [option.strip() for value in values for option in value.lower().split(b",")]
+def _closes(connection: bytes) -> bool:
+    return b"close" in [option.strip() for option in connection.lower().split(b",")]
 
 
-def _framing(found: dict[bytes, list[bytes]], *, modern: bool) -> tuple[int | None, bool]:
-    """Length and chunkedness; refuses what two readers could read in two ways."""
-    lengths = set(found.get(b"content-length", ()))
-    codings = found.get(b"transfer-encoding")
-    if codings is not None:
-        if lengths or not modern or [coding.lower() for coding in codings] != [b"chunked"]:
+def _length(told: dict[bytes, bytes], *, modern: bool) -> int | None:
+    """Refuse what two readers could read in two ways."""
+    text = told.get(b"content-length")
+    if b"transfer-encoding" in told:
+        if text is not None or not modern or told[b"transfer-encoding"].lower() != b"chunked":
             raise UnreadableAnswerError(_UNCLEAR)
-        return None, True
-    if not lengths:
-        return None, False
-    if len(lengths) > 1 or not _LENGTH.fullmatch(text := lengths.pop()):
+        return CHUNKED
+    if text is None:
+        return None
+    if not text.isdigit() or len(text) > _MAX_DIGITS:
         raise UnreadableAnswerError(_UNCLEAR)
     if (length := int(text)) > MAX_BODY:
         raise UnreadableAnswerError(_LONG_BODY)
-    return length, False
+    return length
 
 
 class AnswerReader:
@@ -156,7 +155,7 @@ class AnswerReader:
             at = end + 4
             if head.status >= 200:
                 self.head = head
-                self._chunks = _Chunks() if head.chunked else None
+                self._chunks = _Chunks() if head.length == CHUNKED else None
                 return data[at:]
             if head.status == 101:  # an upgrade that nobody asked for
                 raise UnreadableAnswerError(_NO_HEAD)

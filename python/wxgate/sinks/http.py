@@ -90,8 +90,9 @@ class HttpSink:
             await node.pool.aclose()
 
     async def _hand_over(self, body: bytes, nodes: Sequence[int], *, batch: bool) -> bytes:
-        async with self._slots:
-            unreachable = []
+        unreachable = []
+        await self._slots.acquire()
+        try:
             for at in nodes or (0,):
                 node = self._nodes[at]
                 head = node.batch if batch else node.event
@@ -99,7 +100,9 @@ class HttpSink:
                     return await self._post(node, b"%b%d\r\n\r\n%b" % (head, len(body), body))
                 except ConnectError as error:
                     unreachable.append(f"{node.address.shown}: {error}")
-            raise SinkRetryError("; ".join(unreachable))
+        finally:
+            self._slots.release()
+        raise SinkRetryError("; ".join(unreachable))
 
     async def _post(self, node: _Node, request: bytes) -> bytes:
         deadline = asyncio.get_running_loop().time() + self._timeout

@@ -51,7 +51,16 @@ class SinkError(WxGateError):
 
 
 class SinkRetryError(SinkError):
-    """The destination may take it later: refused connection, timeout, 429, 5xx."""
+    """The destination may take it later: refused connection, timeout, 408, 425, 429, 5xx."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        """``after`` are the seconds that the destination asks for, if it names any."""
+        super().__init__(reason)
+        self.after = after
+
+
+class SinkGoneError(SinkError):
+    """The destination says that it is gone for good: 410. Nothing more should be sent there."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
         """``after`` is how many seconds the destination asked to wait, if it did."""

@@ -18,6 +18,15 @@ pub mod scan;
 
 pub mod seal;
 
+pub mod error;
+
+pub mod record;
+
 pub mod index;
 
+pub mod sidecar;
+
+pub mod reader;
+
+mod survey;
 mod varint;

@@ -299,8 +299,7 @@ impl Received {
     /// Whether an answer is waited for.
     #[getter]
     fn waits(&self) -> PyResult<bool> {
-        let destinations = &self.delivery()?.destinations;
-        Ok(destinations.iter().any(|one| one.reply == ReplyMode::Wait))
+        Ok(self.delivery()?.waits())
     }
 
     /// A nonce that must be new, and until when to remember it, in milliseconds.

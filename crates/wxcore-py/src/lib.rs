@@ -8,6 +8,9 @@ mod claims;
 mod convert;
 mod envelope;
 mod gateway;
+mod journal;
+mod journal_error;
+mod journal_reader;
 mod keys;
 mod partner;
 mod pay;
@@ -15,6 +18,7 @@ mod ring;
 mod sign;
 #[cfg(feature = "sm")]
 mod sm;
+mod stored;
 
 use pyo3::prelude::*;
 
@@ -28,6 +32,12 @@ mod _wxcore {
     use crate::envelope::{Envelope, Opened};
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
+    #[pymodule_export]
+    use crate::journal::Journal;
+    #[pymodule_export]
+    use crate::journal_error::JournalError;
+    #[pymodule_export]
+    use crate::journal_reader::JournalReader;
     #[pymodule_export]
     use crate::keys::{Certificate, PrivateKey, PublicKey, generate_rsa_key};
     #[pymodule_export]
@@ -47,4 +57,6 @@ mod _wxcore {
     #[cfg(feature = "sm")]
     #[pymodule_export]
     use crate::sm::{Sm2PrivateKey, Sm2PublicKey, sm3, sm4_apiv3_open, sm4_open, sm4_seal};
+    #[pymodule_export]
+    use crate::stored::Stored;
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::account::{Format, Kind, PushAccount};
-use crate::config::{AccountConfig, Config, ConfigError};
+use crate::config::{AccountConfig, Config, ConfigError, ReplyMode};
 use crate::dialect::partner::PartnerAccount;
 use crate::dialect::pay::PayAccount;
 use crate::dialect::pay_v2::PayV2Account;
@@ -56,6 +56,12 @@ impl Delivery {
         self.id
             .split_once(':')
             .map_or(&self.id, |(account, _)| account)
+    }
+
+    /// Whether an answer is waited for.
+    pub fn waits(&self) -> bool {
+        let mut destinations = self.destinations.iter();
+        destinations.any(|one| one.reply == ReplyMode::Wait)
     }
 
     /// The user, or Pay's order: the routing key, unless the message has nothing better than its id.

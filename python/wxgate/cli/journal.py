@@ -18,7 +18,7 @@ from wxgate.settings import load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from wxcore import Found
+    from wxcore import Stored
 
 _EXAMPLES = """\
 examples:
@@ -151,7 +151,7 @@ def _stats(reader: JournalReader, args: argparse.Namespace) -> int:
 _ACTIONS = {"ls": _ls, "cat": _cat, "verify": _verify, "stats": _stats}
 
 
-def _outline(message: Found) -> dict[str, Any]:
+def _outline(message: Stored) -> dict[str, Any]:
     """Return all of a message but its text."""
     return {
         "place": f"{message.folder}/{message.seq}",
@@ -166,7 +166,7 @@ def _outline(message: Found) -> dict[str, Any]:
     }
 
 
-def _line(message: Found) -> str:
+def _line(message: Stored) -> str:
     state = f"waits for {','.join(message.undelivered)}" if message.undelivered else "delivered"
     place, who = f"{message.folder}/{message.seq}", message.subject or "-"
     parts = (written(message.accepted), place, message.account, message.type, who, message.id)

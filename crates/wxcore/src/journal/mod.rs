@@ -27,9 +27,9 @@ pub mod scan;
 
 pub mod sidecar;
 
-pub mod index;
-
 pub mod error;
+
+pub mod index;
 
 pub mod options;
 
@@ -52,6 +52,10 @@ pub mod recover;
 pub mod read;
 
 mod handle;
+
+pub mod reader;
+
+mod survey;
 
 #[doc(hidden)]
 pub mod sim;

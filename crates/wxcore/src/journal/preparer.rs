@@ -251,7 +251,12 @@ fn on_full(shared: &Shared, number: u64) {
     let Some(sidecar) = &shared.options.sidecar else {
         return;
     };
-    if sidecar.on_full(shared.place(), number).is_ok() {
+    let void: Vec<_> = {
+        let ledger = shared.ledger();
+        let failed = ledger.voids.iter().filter(|(of, _)| *of == number);
+        failed.map(|(_, seqs)| seqs.clone()).collect()
+    };
+    if sidecar.on_full(shared.place(), number, &void).is_ok() {
         let mut ledger = shared.ledger();
         let found = ledger.segments.iter_mut();
         for segment in found.filter(|segment| segment.header.number == number) {

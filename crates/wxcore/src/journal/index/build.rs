@@ -1,16 +1,18 @@
 //! From the facts of a segment to the bytes of its index.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 use super::header::{Header, Section};
-use super::ids::{Claim, ENTRY, Ids};
+use super::ids::{ENTRY, Ids};
 use super::keys::{ROW, UNLISTED};
 use super::layout::narrow;
 use super::meta::Meta;
+use super::replies::{self, Replies};
 use super::seal::Cover;
 use super::{IndexError, Place};
 use crate::journal::entry;
+use crate::journal::record::Reply;
 use crate::journal::seal::SealKey;
 use crate::journal::segment;
 use crate::time::UnixMillis;
@@ -69,7 +71,8 @@ pub struct Builder {
     types: Names,
     accounts: Names,
     sets: Names,
-    void: Vec<RangeInclusive<u64>>,
+    void: Vec<Range<u64>>,
+    replies: Vec<Reply>,
 }
 
 impl Builder {
@@ -89,6 +92,7 @@ impl Builder {
             accounts: Names::default(),
             sets: Names::default(),
             void: Vec::new(),
+            replies: Vec::new(),
         }
     }
 
@@ -120,8 +124,13 @@ impl Builder {
 
     /// Notes that the segment declares `seqs` void: they are left out here, and told to readers of
     /// the segments before.
-    pub fn void(&mut self, seqs: RangeInclusive<u64>) {
+    pub fn void(&mut self, seqs: Range<u64>) {
         self.void.push(seqs);
+    }
+
+    /// Keeps an answer for retries, should they still come when the segment is full.
+    pub fn reply(&mut self, reply: Reply) {
+        self.replies.push(reply);
     }
 
     /// The bytes of the index. `end` is the offset behind the last frame that was read.
@@ -130,6 +139,9 @@ impl Builder {
     /// [`IndexError::Key`]: the segment is sealed, and not with `key`.
     pub fn finish(mut self, end: u64, key: Option<&SealKey>) -> Result<Vec<u8>, IndexError> {
         self.scanned.end = end;
+        self.void
+            .sort_unstable_by_key(|seqs| (seqs.start, seqs.end));
+        self.void.dedup();
         let (first, void) = (self.scanned.first_seq, &self.void);
         self.lines
             .retain(|line| !is_void(void, first + u64::from(line.seq)));
@@ -140,6 +152,12 @@ impl Builder {
             facts.accepted.1 = facts.accepted.1.max(UnixMillis(line.accepted));
             facts.expires = facts.expires.max(UnixMillis(line.expires));
         }
+        let newest = facts.accepted.1;
+        self.replies.retain(|reply| reply.expires > newest);
+        for reply in &self.replies {
+            facts.expires = facts.expires.max(reply.expires);
+        }
+        let replies = replies::encode(&self.replies);
         let keys = self.keys();
         self.lines
             .sort_unstable_by_key(|line| (line.digest, line.seq));
@@ -153,7 +171,7 @@ impl Builder {
             destinations: self.sets.listed.iter().map(|set| split(set)).collect(),
             void: self.void,
         };
-        assemble(facts, [meta.encode(), keys, ids], key)
+        assemble(facts, [meta.encode(), keys, ids, replies], key)
     }
 
     fn subject(&mut self, subject: &str) -> u32 {
@@ -202,22 +220,21 @@ impl Builder {
     }
 }
 
-/// What must outlive the segment of an index: the claims that live on after `now` and are not
-/// `void`. `None` if there is none, and the index may go with its segment.
+/// What must outlive the segment of an index: the claims and answers that live on after `now`.
+/// `None` if there is none, and the index may go with its segment.
 ///
 /// # Errors
 /// [`IndexError::Key`]: the segment was sealed, and not with `key`.
 pub fn claims_only(
     header: &Header,
-    ids: &Ids,
+    (ids, replies): (&Ids, &Replies),
     now: UnixMillis,
-    void: &[RangeInclusive<u64>],
     key: Option<&SealKey>,
 ) -> Result<Option<Vec<u8>>, IndexError> {
     let mut facts = Header::bare(header.scanned);
+    facts.partial = true;
     let mut out = Vec::new();
-    let lives = |claim: &Claim| !is_void(void, claim.place.seq);
-    for claim in ids.claims(now).filter(lives) {
+    for claim in ids.claims(now) {
         let seq = claim.place.seq.saturating_sub(header.scanned.first_seq);
         let (Ok(seq), Ok(offset)) = (u32::try_from(seq), u32::try_from(claim.place.offset)) else {
             continue;
@@ -225,17 +242,22 @@ pub fn claims_only(
         put_id(&mut out, claim.digest, claim.expires.0, seq, offset);
         facts.expires = facts.expires.max(claim.expires);
     }
-    let mut keys = 0_u32.to_le_bytes().to_vec();
-    put_pair(&mut keys, 0, 0);
-    if out.is_empty() {
+    let left: Vec<Reply> = replies.living(now).cloned().collect();
+    for reply in &left {
+        facts.expires = facts.expires.max(reply.expires);
+    }
+    if out.is_empty() && left.is_empty() {
         return Ok(None);
     }
-    assemble(facts, [Meta::default().encode(), keys, out], key).map(Some)
+    let mut keys = 0_u32.to_le_bytes().to_vec();
+    put_pair(&mut keys, 0, 0);
+    let sections = [Meta::default().encode(), keys, out, replies::encode(&left)];
+    assemble(facts, sections, key).map(Some)
 }
 
 fn assemble(
     facts: Header,
-    [meta, keys, ids]: [Vec<u8>; 3],
+    [meta, keys, ids, replies]: [Vec<u8>; 4],
     key: Option<&SealKey>,
 ) -> Result<Vec<u8>, IndexError> {
     let cover = Cover::of(facts.scanned.sealed, key)?;
@@ -247,6 +269,7 @@ fn assemble(
         covered(Section::Meta, meta)?,
         covered(Section::Keys, keys)?,
         covered(Section::Ids, ids)?,
+        covered(Section::Replies, replies)?,
     ];
     let mut out = facts.describe(&sections).encode();
     for section in &sections {
@@ -255,7 +278,7 @@ fn assemble(
     Ok(out)
 }
 
-fn is_void(void: &[RangeInclusive<u64>], seq: u64) -> bool {
+fn is_void(void: &[Range<u64>], seq: u64) -> bool {
     void.iter().any(|range| range.contains(&seq))
 }
 

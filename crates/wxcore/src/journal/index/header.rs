@@ -10,13 +10,15 @@ use crate::journal::seal::SealKey;
 use crate::time::UnixMillis;
 
 /// Bytes of an encoded [`Header`].
-pub const HEADER: usize = 168;
+pub const HEADER: usize = 192;
 
 const MAGIC: [u8; 8] = *b"wxgindex";
 const VERSION: u16 = 1;
 const TABLE: usize = 64;
 const ENTRY: usize = 24;
-const SEALED: usize = TABLE + 3 * ENTRY + 4;
+const SALT: usize = TABLE + 4 * ENTRY + 4;
+const SEALED: u16 = 1;
+const PARTIAL: u16 = 2;
 const CHECKSUM: usize = HEADER - 4;
 
 /// The parts of an index, in the order of the file.
@@ -28,10 +30,12 @@ pub enum Section {
     Keys,
     /// Digests and claims: [`super::Ids`].
     Ids,
+    /// Answers for retries: [`super::Replies`].
+    Replies,
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::Meta, Self::Keys, Self::Ids];
+    const ALL: [Self; 4] = [Self::Meta, Self::Keys, Self::Ids, Self::Replies];
 }
 
 /// What can be said of a segment without opening a section.
@@ -45,7 +49,9 @@ pub struct Header {
     pub accepted: (UnixMillis, UnixMillis),
     /// When the last claim of a message ends.
     pub expires: UnixMillis,
-    sections: [(Range<u64>, u32); 3],
+    /// Only claims are left, see [`claims_only`](super::claims_only).
+    pub partial: bool,
+    sections: [(Range<u64>, u32); 4],
 }
 
 /// A section that was found whole, and opened if it was sealed.
@@ -58,7 +64,7 @@ pub struct Plain {
 
 impl Header {
     /// The same header, naming `sections`.
-    pub(super) fn describe(self, sections: &[Vec<u8>; 3]) -> Self {
+    pub(super) fn describe(self, sections: &[Vec<u8>; 4]) -> Self {
         let mut at = HEADER as u64;
         let table = sections.each_ref().map(|section| {
             let start = at;
@@ -78,7 +84,8 @@ impl Header {
             messages: 0,
             accepted: (UnixMillis(i64::MAX), UnixMillis(i64::MIN)),
             expires: UnixMillis(i64::MIN),
-            sections: [const { (0..0, 0) }; 3],
+            partial: false,
+            sections: [const { (0..0, 0) }; 4],
         }
     }
 
@@ -86,7 +93,12 @@ impl Header {
         let mut out = Vec::with_capacity(HEADER);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
-        let flags = u16::from(self.scanned.sealed.is_some());
+        let sealed = if self.scanned.sealed.is_some() {
+            SEALED
+        } else {
+            0
+        };
+        let flags = sealed | if self.partial { PARTIAL } else { 0 };
         out.extend_from_slice(&flags.to_le_bytes());
         out.extend_from_slice(&self.scanned.epoch.to_le_bytes());
         out.extend_from_slice(&self.scanned.segment.to_le_bytes());
@@ -134,7 +146,8 @@ impl Header {
             let range = u64_at(bytes, at)?..u64_at(bytes, at + 8)?;
             Some((range, u32_at(bytes, at + 16)?))
         };
-        let [meta, keys, ids] = Section::ALL.map(entry);
+        let [meta, keys, ids, replies] = Section::ALL.map(entry);
+        let flags = u16_at(bytes, 10)?;
         let time = |at| i64_at(bytes, at).map(UnixMillis);
         Some(Self {
             scanned: Scanned {
@@ -142,25 +155,31 @@ impl Header {
                 segment: u64_at(bytes, 16)?,
                 first_seq: u64_at(bytes, 24)?,
                 end: u64_at(bytes, 32)?,
-                sealed: match u16_at(bytes, 10)? {
+                sealed: match flags & SEALED {
                     0 => None,
-                    _ => Some((array(bytes, SEALED)?, array(bytes, SEALED + 16)?)),
+                    _ => Some((array(bytes, SALT)?, array(bytes, SALT + 16)?)),
                 },
             },
             accepted: (time(40)?, time(48)?),
             expires: time(56)?,
-            messages: u32_at(bytes, TABLE + 3 * ENTRY)?,
-            sections: [meta?, keys?, ids?],
+            partial: flags & PARTIAL != 0,
+            messages: u32_at(bytes, TABLE + 4 * ENTRY)?,
+            sections: [meta?, keys?, ids?, replies?],
         })
     }
 
     /// Where `section` stands in the file.
     pub fn range(&self, section: Section) -> Range<u64> {
-        let [meta, keys, ids] = &self.sections;
+        self.entry(section).0.clone()
+    }
+
+    const fn entry(&self, section: Section) -> &(Range<u64>, u32) {
+        let [meta, keys, ids, replies] = &self.sections;
         match section {
-            Section::Meta => meta.0.clone(),
-            Section::Keys => keys.0.clone(),
-            Section::Ids => ids.0.clone(),
+            Section::Meta => meta,
+            Section::Keys => keys,
+            Section::Ids => ids,
+            Section::Replies => replies,
         }
     }
 
@@ -175,15 +194,9 @@ impl Header {
         bytes: Vec<u8>,
         key: Option<&SealKey>,
     ) -> Result<Plain, IndexError> {
-        let range = self.range(section);
-        let [meta, keys, ids] = &self.sections;
-        let crc = match section {
-            Section::Meta => meta.1,
-            Section::Keys => keys.1,
-            Section::Ids => ids.1,
-        };
+        let (range, crc) = self.entry(section);
         let sound = range.end.checked_sub(range.start) == Some(bytes.len() as u64);
-        if !sound || crc != checksum(&bytes) {
+        if !sound || *crc != checksum(&bytes) {
             return Err(IndexError::Damaged);
         }
         let bytes = match Cover::of(self.scanned.sealed, key)? {

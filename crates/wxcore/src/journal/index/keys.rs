@@ -113,11 +113,11 @@ impl Keys {
         found
     }
 
-    /// Where message `seq` is.
-    pub fn place(&self, seq: u64) -> Option<Place> {
+    /// The row of message `seq`.
+    pub fn row_of(&self, seq: u64) -> Option<Row> {
         let wanted = u32::try_from(seq.checked_sub(self.first_seq)?).ok()?;
         let at = (0..self.len()).find(|at| u32_at(self.rows(), at * ROW + 8) == Some(wanted))?;
-        self.row(at).map(|row| row.place)
+        self.row(at)
     }
 
     /// All rows, by openid and time.

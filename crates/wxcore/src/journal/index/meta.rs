@@ -1,6 +1,6 @@
 //! Names, said once, and what the segment declares void.
 
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 use super::header::{Plain, Section};
 use super::layout::{Cursor, narrow, put_text};
@@ -16,7 +16,7 @@ pub struct Meta {
     /// Sets of names of destinations that messages went to.
     pub destinations: Vec<Vec<String>>,
     /// Messages, here or in segments before, that were never acknowledged and are not delivered.
-    pub void: Vec<RangeInclusive<u64>>,
+    pub void: Vec<Range<u64>>,
 }
 
 impl Meta {
@@ -30,8 +30,8 @@ impl Meta {
         }
         out.extend_from_slice(&narrow(self.void.len()).to_le_bytes());
         for range in &self.void {
-            out.extend_from_slice(&range.start().to_le_bytes());
-            out.extend_from_slice(&range.end().to_le_bytes());
+            out.extend_from_slice(&range.start.to_le_bytes());
+            out.extend_from_slice(&range.end.to_le_bytes());
         }
         out
     }
@@ -53,7 +53,7 @@ impl Meta {
             .collect::<Result<_, _>>()?;
         let ranges = cursor.u32()?;
         let void = (0..ranges)
-            .map(|_| Ok(cursor.u64()?..=cursor.u64()?))
+            .map(|_| Ok(cursor.u64()?..cursor.u64()?))
             .collect::<Result<_, _>>()?;
         if !cursor.is_empty() {
             return Err(IndexError::Damaged);

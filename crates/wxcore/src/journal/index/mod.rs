@@ -4,7 +4,7 @@
 //! damaged; nothing is known here that the segment does not say. Pure: bytes in, bytes out. All
 //! numbers are little endian.
 //!
-//! A [`Header`] of [`HEADER`] bytes, then three sections, each under a CRC of its own, so that a
+//! A [`Header`] of [`HEADER`] bytes, then four sections, each under a CRC of its own, so that a
 //! lookup reads only what it needs:
 //!
 //! | section | holds | answers |
@@ -13,15 +13,19 @@
 //! | [`Keys`] | `openid : time : seq` -> offset, type, account, destinations | whose, when, which |
 //! | [`Ids`] | digest of id -> offset, expiry of its claim | this very message; what recovery must claim |
 //!
-//! When a segment goes while claims of its messages live on (Pay: 25 hours), [`Ids`] alone stays:
-//! [`claims_only`].
+//! | [`Replies`] | answers that outlived the segment's writing | what a late retry is told |
+//!
+//! When a segment goes while claims of its messages live on (Pay: 25 hours), [`Ids`] and
+//! [`Replies`] stay, cut down to what lives: [`claims_only`]. [`files`] puts all that beside segments.
 
 mod build;
+pub mod files;
 mod header;
 mod ids;
 mod keys;
 mod layout;
 mod meta;
+mod replies;
 mod seal;
 
 #[cfg(test)]
@@ -32,6 +36,7 @@ pub use header::{HEADER, Header, Plain, Section};
 pub use ids::{Claim, Ids};
 pub use keys::{Filter, Keys, Row};
 pub use meta::Meta;
+pub use replies::Replies;
 
 /// Why bytes are not an index that can be used. It is then made again from its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

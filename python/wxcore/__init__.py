@@ -7,8 +7,10 @@ or the environment, and nothing but the journal a file: time is an argument.
 from wxcore._wxcore import (
     ApiSecurity,
     Certificate,
+    Claims,
     Envelope,
     HashRing,
+    Journal,
     JournalError,
     JournalReader,
     Merchant,
@@ -49,8 +51,10 @@ from wxcore._wxcore import (
 __all__ = [
     "ApiSecurity",
     "Certificate",
+    "Claims",
     "Envelope",
     "HashRing",
+    "Journal",
     "JournalError",
     "JournalReader",
     "Merchant",

@@ -1,8 +1,6 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, final
-
 from os import PathLike
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, final
 
 __all__ = [
     "ApiSecurity",
@@ -471,7 +469,7 @@ class Gateway:
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
     def nodes(self, route: int, key: str, account: str, id: str, seq: int) -> list[int]:
-        """Nodes of a route by index, the chosen one first, for a message read back from the journal.
+        """Nodes of a route by index, the chosen one first, for a message that was read back.
 
         ``seq`` stands for a number that differs from message to message.
         """
@@ -486,9 +484,7 @@ class Gateway:
 class JournalError(OSError):
     """The journal cannot do what it was asked; ``code`` is a stable name for why."""
 
-    code: Literal[
-        "locked", "version", "poisoned", "full", "refusing", "key", "corrupt", "invalid"
-    ]
+    code: Literal["locked", "version", "poisoned", "full", "refusing", "key", "corrupt", "invalid"]
 
 @final
 class JournalReader:
@@ -540,11 +536,11 @@ class Received:
     def code(self) -> str | None:
         """Why it was refused, as ``stage.reason``."""
     @property
-    def event(self) -> bytes | None:
-        """The CloudEvent, as JSON."""
-    @property
     def id(self) -> str:
         """The idempotency key. Only an event has this and the following."""
+    @property
+    def event(self) -> bytes:
+        """The CloudEvent, as JSON."""
     @property
     def account(self) -> str:
         """The account's name."""
@@ -596,16 +592,63 @@ class Claims:
     def pending(self, message: Received, now: int) -> None:
         """The message is on disk at ``now`` (ms) and its answer still to come.
 
-        A lease of one's own process does not expire: nothing to do here; a shared store has to know.
+        A lease of one's own process does not expire; a store that is shared has to know.
         """
     def lease(self, id: str, until: int) -> bytes:
-        """Take a message by its id that is on disk, but unfinished; a shared store, until ``until``.
+        """Take a message that is on disk, but unfinished; in a shared store until ``until``.
 
         Returns its key.
         """
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
-        """A message is done until ``until`` (ms): what a journal remembers, or what came at last."""
+        """A message is done until ``until`` (ms): as a journal remembers, or at last."""
     @property
     def dropped(self) -> int:
         """How many claims and answers were dropped before their time, for want of room."""
     def __len__(self) -> int: ...
+
+@final
+class Journal:
+    """A worker's journal: messages are on disk before their senders are told so."""
+
+    def __new__(cls, dir: str, options: bytes, key: bytes | None, now: int) -> Self:
+        """Open or create a journal at ``now`` (ms), with the exclusive lock of its folder.
+
+        ``options`` is JSON: ``segment_bytes``, ``durability`` (``"buffer"``, ``"data"``,
+        ``"full"``), ``max_bytes``, ``retain_ms``, ``retain_bytes``, ``destinations`` (names) and
+        ``routes`` (for each route the index of its destination). ``key`` (32 bytes) seals at rest.
+        Raises ``JournalError``, or ``ValueError`` for the options.
+        """
+    def fileno(self) -> int:
+        """A descriptor that becomes readable after each commit; ``progress`` empties it."""
+    def append(self, messages: list[Received], now: int) -> int:
+        """Queue messages at ``now`` (ms), without waiting; return the number of the first.
+
+        They are on disk once ``progress`` says so. Raises ``JournalError``; then none is queued.
+        """
+    def progress(self) -> tuple[int, list[tuple[int, int]], str]:
+        """What is durable: every message up to the number, but for ranges that failed since.
+
+        And the state: ``"open"``, ``"refusing"``, ``"poisoned"`` or ``"closed"``.
+        """
+    def settle(self, destination: int, seqs: Sequence[int]) -> None:
+        """Note that a destination has taken messages, or given them up."""
+    def advance(self, destination: int, cursor: int) -> None:
+        """Note how far a destination has considered messages."""
+    def read(
+        self, destination: int, after: int, limit: int, max_bytes: int
+    ) -> tuple[list[Stored], int]:
+        """Messages behind ``after`` that a destination has not settled; and how far it looked.
+
+        In order, at most ``limit`` of them, and ``max_bytes`` but for the first. Raises
+        ``JournalError``.
+        """
+    def remember(self, key: bytes, until: int, answer: bytes) -> None:
+        """Keep an answer for retries: ``key`` and ``until`` as ``Claims.answer`` gave them."""
+    def claims(self) -> list[tuple[bytes, int, bytes]]:
+        """The claims of earlier processes, once: key, end of life (ms), answer or ``b""``."""
+    def orphans(self) -> list[str]:
+        """Destinations that messages are kept for and that the options do not name."""
+    def stats(self) -> dict[str, Any]:
+        """Figures: of the files, of what waits, of what was found at the start."""
+    def close(self) -> None:
+        """Write what waits, durably, and let the folder go."""

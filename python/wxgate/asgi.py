@@ -10,7 +10,7 @@ from wxgate import refused
 
 if TYPE_CHECKING:
     from wxgate.lifespan import State
-    from wxgate.pipeline import Answer
+    from wxgate.flight import Answer
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -59,15 +59,6 @@ class SinkRetryError(SinkError):
         self.after = after
 
 
-class SinkGoneError(SinkError):
-    """The destination says that it is gone for good: 410. Nothing more should be sent there."""
-
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        """``after`` is how many seconds the destination asked to wait, if it did."""
-        super().__init__(reason)
-        self.after = after
-
-
 class SinkRefusedError(SinkError):
     """The destination says no, and would say it again."""
 

@@ -11,13 +11,13 @@ import msgspec
 from wxcore import Claims as OwnClaims
 from wxcore._wxcore import Gateway as Core
 
-from wxgate.admin import Admin
+from wxgate.admin import Admin, Status
 from wxgate.admit import Admission
 from wxgate.dispatch import Dispatcher
 from wxgate.dispatch.build import plan
-from wxgate.dispatch.dead import DeadLetters
+from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
-from wxgate.journals import folder, nodes_of, open_journal, recall
+from wxgate.journals import folder, nodes_of, open_journal, raw_key, recall
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from wxgate.handlers import Registered
     from wxgate.stores import Claims
     from wxgate.stores.nonces import Nonces
+
+_HANDLERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class State:
 
     pipeline: Pipeline
     dispatcher: Dispatcher
+    dead: Dead
     recorder: Recorder
     journal: Journal
     counters: Counters
@@ -71,18 +74,18 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     that is not there, ``wxcore.JournalError`` for the journal, ``OSError`` for the other stores.
     """
     core = Core(_blob(settings, handlers))
-    layout = Layout([name for name, _ in core.accounts()])
-    counters = Counters(layout, shared.counters, shared.worker)
     made = plan(settings, handlers)
+    layout = Layout([name for name, _ in core.accounts()], made.names, destinations(settings))
+    counters = Counters(layout, shared.counters, shared.worker)
     place = folder(settings.journal, shared.worker)
     journal = open_journal(settings.journal, place, made, _now())
-    dead = DeadLetters(place, key=settings.journal.raw_key)
+    dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     dispatcher = Dispatcher(
-        made.places, made.routes, nodes=nodes_of(core, made.routes), dead=dead, counters=counters
+        made.places, made.routes, nodes=nodes_of(core, made), dead=dead, tally=counters.tally
     )
     claims = _claims(settings)
     flights = Flights(core, claims, journal, dispatcher, counters)
-    recall(journal, claims, flights, _now())
+    recall(journal, claims, flights, made, _now())
     recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
     nonces = _nonces(settings)
     pipeline = Pipeline(
@@ -96,20 +99,23 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         max_in_flight=settings.server.max_in_flight,
         stopping=shared.stopping,
     )
-    dispatcher.resume(journal)
-    state = State(
+    dispatcher.resume(journal, journal.orphans())
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal)
+    admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
+    server = settings.server
+    return State(
         pipeline,
         dispatcher,
+        dead,
         recorder,
         journal,
         counters,
         nonces,
-        None,
-        max_body=settings.server.max_body,
-        body_timeout=settings.server.body_timeout,
-        drain=settings.server.drain,
+        admin,
+        max_body=server.max_body,
+        body_timeout=server.body_timeout,
+        drain=server.drain,
     )
-    return state
 
 
 async def close_state(state: State) -> None:
@@ -120,6 +126,7 @@ async def close_state(state: State) -> None:
     await state.dispatcher.drain(left)
     if state.admin is not None:
         await state.admin.aclose()
+    state.dead.close()
     state.recorder.close()
     state.journal.close()
     if state.nonces is not None:
@@ -137,6 +144,11 @@ def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:
         *document["routes"],
     ]
     return msgspec.json.encode(document)
+
+
+def destinations(settings: Settings) -> int:
+    """For how many destinations there are counters: those of the file, and handlers besides."""
+    return len(settings.route) + _HANDLERS
 
 
 def _budgets(settings: Settings) -> dict[str, float]:

@@ -26,11 +26,21 @@ _LOG = logging.getLogger("wxgate.record")
 class Recorder:
     """Between the loop and the journal's committer."""
 
-    def __init__(self, journal: Journal, recorded: Recorded, failed: Failed) -> None:
-        """Call ``recorded`` with the sequence number once a message is durable, or ``failed``."""
+    def __init__(
+        self,
+        journal: Journal,
+        recorded: Recorded,
+        failed: Failed,
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
+        """Call ``recorded`` with the sequence number once a message is durable, or ``failed``.
+
+        ``give_up`` is called once the disk has failed for good.
+        """
         self._journal = journal
         self._recorded = recorded
         self._failed = failed
+        self._give_up = give_up
         self._gathered: list[Flight] = []
         self._open: deque[tuple[int, list[Flight]]] = deque()
         """Groups handed to the committer: the first number and its flights, in order."""
@@ -64,7 +74,7 @@ class Recorder:
 
     def _committed(self) -> None:
         """Resolve whatever the committer has decided since."""
-        durable, failed = self._journal.progress()
+        durable, failed, state = self._journal.progress()
         while self._open and self._open[0][0] + len(self._open[0][1]) - 1 <= durable:
             first, flights = self._open.popleft()
             if any(start <= first < end for start, end in failed):
@@ -72,6 +82,11 @@ class Recorder:
             else:
                 for seq, flight in enumerate(flights, first):
                     self._recorded(seq, flight)
+
+        if state == "poisoned" and self._give_up is not None:
+            _LOG.critical("the journal cannot be written any more: the process ends")
+            give_up, self._give_up = self._give_up, None
+            give_up()
 
     def _fail(self, flights: list[Flight], code: str) -> None:
         _LOG.error("%d message(s) could not be recorded: %s", len(flights), code)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
     from wxgate.lifespan import State
-    from wxgate.pipeline import Answer
+    from wxgate.flight import Answer
 
 
 class _TooLargeError(Exception):

@@ -21,7 +21,7 @@ from granian.server.mp import MPServer
 
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
-from wxgate.lifespan import Shared
+from wxgate.lifespan import Shared, destinations
 from wxgate.metrics import Layout
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Family:
     def __init__(self, settings: Settings) -> None:
         """Make it all before any worker forks."""
         self._workers = settings.server.workers
-        size = Layout(list(settings.account)).size
+        size = Layout(list(settings.account), (), destinations(settings)).size
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))

@@ -99,7 +99,7 @@ impl Gateway {
         match self.0.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
             wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
-            wxcore::gateway::Received::Event(delivery) => Received::event(py, *delivery),
+            wxcore::gateway::Received::Event(delivery) => Received::handed_over(py, *delivery),
         }
     }
 
@@ -198,8 +198,6 @@ pub(crate) struct Received {
     /// Why it was refused, as `stage.reason`.
     #[pyo3(get)]
     code: Option<String>,
-    /// The CloudEvent, as JSON.
-    #[pyo3(get)]
     event: Option<Py<PyBytes>>,
     delivery: Option<Box<Delivery>>,
 }
@@ -222,7 +220,7 @@ impl Received {
         Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
     }
 
-    fn event(py: Python<'_>, delivery: Delivery) -> Self {
+    fn handed_over(py: Python<'_>, delivery: Delivery) -> Self {
         Self {
             outcome: "event",
             event: Some(PyBytes::new(py, &delivery.event).unbind()),
@@ -254,6 +252,16 @@ impl Received {
     #[getter]
     fn id(&self) -> PyResult<&str> {
         Ok(&self.delivery()?.id)
+    }
+
+    /// The CloudEvent, as JSON.
+    #[getter]
+    fn event(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let _ = self.delivery()?;
+        Ok(self.event.as_ref().map_or_else(
+            || PyBytes::new(py, b"").unbind(),
+            |event| event.clone_ref(py),
+        ))
     }
 
     /// The account's name.

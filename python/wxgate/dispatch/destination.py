@@ -64,6 +64,7 @@ class Destination:
         self._again_at = 0.0
         self._parked = False
         self._delivered = self._retried = self._dead = self._lost = 0
+        self._told = (0, 0, 0)
 
     def open(self, log: Log) -> None:
         """Read from ``log`` what an earlier process left."""
@@ -301,6 +302,11 @@ class Destination:
 
     def _report(self) -> None:
         """Tell the journal what is done, and how far this destination has looked."""
+        counts = self._delivered, self._retried, self._dead
+        if counts != self._told:
+            more = [now - told for now, told in zip(counts, self._told, strict=True)]
+            self._desk.tally(self._index, *more)
+            self._told = counts
         if self._log is None:
             return
         try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from wxgate.dispatch.message import DeadLetters, Live, Log
-    from wxgate.dispatch.place import Place, Standing
+    from wxgate.dispatch.place import Place, Standing, Tally
     from wxgate.dispatch.reader import Nodes
 
 
@@ -33,17 +33,18 @@ class Dispatcher:
         *,
         nodes: Nodes,
         dead: DeadLetters,
+        tally: Tally = lambda *_: None,
         clock: Callable[[], int] = _wall_clock,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         """Deliver to ``places``, whose order is the journal's; ``routes`` lead to them by index.
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
-        ``clock`` tells milliseconds since 1970.
+        ``clock`` tells milliseconds since 1970. ``tally`` is told once per tick.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
-        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random)
+        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, tally)
         self._destinations = [
             Destination(index, place, self._desk) for index, place in enumerate(places)
         ]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wxgate.dispatch.waiters import Waiters
     from wxgate.sinks import Sink
 
+    Tally = Callable[[int, int, int, int], None]
+    """Counts for a destination, by index: delivered, retried, buried."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -53,6 +56,7 @@ class Desk:
     clock: Callable[[], int]
     """Milliseconds since 1970."""
     random: Callable[[], float]
+    tally: Tally
     last: int = 0
     """The newest message that became durable while this process ran."""
 

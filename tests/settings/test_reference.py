@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS, Settings
 from wxgate.settings.reference import PAGE, reference
 from wxgate.settings.route import Route, When
@@ -48,7 +49,8 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    assert tables() == {Server, *ACCOUNTS, Upstream, Node, Dispatch, Retry, Route, When}
+    services = {Upstream, Node, Dispatch, Retry, Route, When}
+    assert tables() == {Server, Journal, *ACCOUNTS} | services
 
 
 @pytest.mark.parametrize("table", sorted(tables(), key=repr))

@@ -8,6 +8,7 @@ import msgspec
 
 from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.hints import bare, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
@@ -49,6 +50,7 @@ def template() -> str:
     blocks = [
         [_HEAD],
         ["[server]", *_lines(Server, "server", "listen")],
+        ["[journal]", *_lines(Journal, "journal", "dir")],
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],

@@ -20,7 +20,7 @@ _SEARCH = 4
 class BatchSink(Protocol):
     """A sink that takes several events at once: all of them or none."""
 
-    async def deliver_batch(self, events: Sequence[bytes], nodes: Sequence[int]) -> bytes:
+    async def deliver_batch(self, events: Sequence[bytes], nodes: Sequence[int]) -> object:
         """Hand over CloudEvents. Raises as ``deliver`` does."""
         ...
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from wxgate import refused
 
 if TYPE_CHECKING:
-    from wxgate.lifespan import State
     from wxgate.flight import Answer
+    from wxgate.lifespan import State
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
-    from wxgate.lifespan import State
     from wxgate.flight import Answer
+    from wxgate.lifespan import State
 
 
 class _TooLargeError(Exception):

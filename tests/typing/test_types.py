@@ -77,7 +77,7 @@ def gateway() -> None:
     assert_type(received, _wxcore.Received)
     assert_type(received.outcome, Literal["answer", "event", "refused"])
     assert_type(received.code, str | None)
-    assert_type(received.event, bytes | None)
+    assert_type(received.event, bytes)
     assert_type(core.accounts(), list[tuple[str, str]])
     assert_type(core.refusal("admit.busy"), tuple[int, str, bytes])
     assert_type(_wxcore.check(b'{"accounts": []}'), list[tuple[str, str]])

@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
         let rest = self.rest();
         let length = rest
             .iter()
-            .position(|byte| !is_name(*byte))
+            .position(|byte| !NAME[usize::from(*byte)])
             .unwrap_or(rest.len());
         match rest.first() {
             Some(first) if length > 0 && !matches!(first, b'0'..=b'9' | b'-' | b'.') => {
@@ -248,8 +248,11 @@ impl<'a> Scanner<'a> {
         let mut text = Text::default();
         let mut members = Members::new();
         loop {
-            let length = memchr(b'<', self.rest()).ok_or(XmlError::Malformed)?;
-            if length > 0 {
+            if !members.is_empty() {
+                self.skip_blank(); // layout; anything else there is refused below
+            }
+            if self.rest().first() != Some(&b'<') {
+                let length = memchr(b'<', self.rest()).ok_or(XmlError::Malformed)?;
                 text.plain(self.take(length)?)?;
             }
             match self.rest().get(1) {
@@ -308,7 +311,7 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn plain(&mut self, raw: &'a str) -> Result<(), XmlError> {
-        if raw.contains('>') && raw.contains("]]>") {
+        if memchr(b'>', raw.as_bytes()).is_some() && raw.contains("]]>") {
             return Err(XmlError::Malformed);
         }
         let text = unescape(raw).ok_or(XmlError::Malformed)?;
@@ -383,6 +386,17 @@ fn reference(name: &str) -> Option<char> {
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
+
+/// [`is_name`] of every byte: names are most of what a short message's scan walks through.
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_name(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':') || byte >= 0x80

@@ -94,6 +94,12 @@ pub fn write_members(
 /// Appends `text` as a JSON string; non-ASCII stays as it is.
 pub fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    write_escaped(out, text);
+    out.push(b'"');
+}
+
+/// Appends `text` as the inside of a JSON string, or of a part of one.
+pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let (plain, tail) = rest.split_at(plain_prefix(rest));
@@ -104,7 +110,6 @@ pub fn write_str(out: &mut Vec<u8>, text: &str) {
         write_escape(out, *byte);
         rest = after;
     }
-    out.push(b'"');
 }
 
 /// How many bytes stand before the first that has to be escaped.
@@ -119,7 +124,9 @@ fn plain_prefix(bytes: &[u8]) -> usize {
 /// is compared at once: a third of the time of a long text.
 fn plain_chunks<const N: usize>(bytes: &[u8]) -> usize {
     let all_plain = |chunk: &[u8; N]| {
-        let bad = chunk.iter().fold(0, |bad, byte| bad | u8::from(!is_plain(*byte)));
+        let bad = chunk
+            .iter()
+            .fold(0, |bad, byte| bad | u8::from(!is_plain(*byte)));
         bad == 0
     };
     let (chunks, _) = bytes.as_chunks::<N>();

@@ -164,7 +164,11 @@ impl<'a> Scanner<'a> {
             return Err(XmlError::TooMuch);
         }
         let tag = self.start_tag()?;
-        let leaf = if tag.empty { Some("") } else { self.leaf(tag.name) };
+        let leaf = if tag.empty {
+            Some("")
+        } else {
+            self.leaf(tag.name)
+        };
         if let Some(text) = leaf {
             return self.place(siblings, tag.name, || Node::Text(Cow::Borrowed(text)));
         }
@@ -268,11 +272,7 @@ impl<'a> Scanner<'a> {
 
     /// Text and CDATA, which it returns, or child elements with blanks between them, which it adds to
     /// `members`; ends before `</`.
-    fn content(
-        &mut self,
-        depth: u8,
-        members: &mut Members<'a>,
-    ) -> Result<Cow<'a, str>, XmlError> {
+    fn content(&mut self, depth: u8, members: &mut Members<'a>) -> Result<Cow<'a, str>, XmlError> {
         let mut text = Text::default();
         loop {
             if !members.is_empty() {

@@ -36,6 +36,8 @@ pub mod ring;
 
 pub mod fields;
 
+pub mod outline;
+
 pub mod json;
 
 pub mod xml;

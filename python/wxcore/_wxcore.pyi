@@ -120,7 +120,7 @@ class Opened:
         Text of XML stays text; values of JSON keep their kind; what repeats is a list, what is
         nested a dict.
         """
-    def __getitem__(self, key: str, /) -> Any:
+    def __getitem__(self, key: str, /) -> Any:  # noqa: ANN401 (as JSON has it)
         """One of ``fields``, without making the others. Raises ``KeyError`` if there is none."""
     def get(self, name: str) -> str | None:
         """The text of one top-level field; None if absent, empty or nested."""

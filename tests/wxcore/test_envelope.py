@@ -58,7 +58,7 @@ def test_one_field_is_what_it_is_among_all(content: str, shape: str) -> None:
     assert {name: opened[name] for name in opened.fields} == opened.fields
     for name in opened.fields:
         assert opened[name] == through(content.encode(), shape)[name]
-    with pytest.raises(KeyError, match="^'Absent'$"):
+    with pytest.raises(KeyError, match=r"^'Absent'$"):
         opened["Absent"]
 
 
@@ -209,7 +209,7 @@ def test_without_a_key_there_is_plain_mode() -> None:
         lambda: keyless.verify_sealed_url(signature, TIMESTAMP, NONCE, "echo"),
         lambda: keyless.open(body, msg_signature=signature, timestamp=TIMESTAMP, nonce=NONCE),
     ):
-        with pytest.raises(ValueError, match="^encoding_aes_key: at least one is needed$") as told:
+        with pytest.raises(ValueError, match=r"^encoding_aes_key: at least one is needed$") as told:
             call()
         assert not isinstance(told.value, wxcore.Rejected)
 

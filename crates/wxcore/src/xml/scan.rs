@@ -335,14 +335,16 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn plain(&mut self, raw: &'a str) -> Result<(), XmlError> {
+        if raw.bytes().all(is_blank) {
+            if !self.has_section {
+                self.push(Cow::Borrowed(raw));
+            }
+            return Ok(());
+        }
         if memchr(b'>', raw.as_bytes()).is_some() && raw.contains("]]>") {
             return Err(XmlError::Malformed);
         }
-        let text = unescape(raw).ok_or(XmlError::Malformed)?;
-        if self.has_section && raw.bytes().all(is_blank) {
-            return Ok(());
-        }
-        self.push(text);
+        self.push(unescape(raw).ok_or(XmlError::Malformed)?);
         Ok(())
     }
 

@@ -67,11 +67,8 @@ fn text<'b>(bytes: &'b [u8], place: Option<&Range<usize>>) -> Option<&'b str> {
     from_utf8(bytes.get(place?.clone())?).ok()
 }
 
-/// Where in `whole` a borrowed `part` of it stands.
-fn place(whole: &[u8], part: &Cow<'_, str>) -> Option<Range<usize>> {
-    let Cow::Borrowed(part) = part else {
-        return None;
-    };
+/// Where in `whole` a borrowed `part` of it stands; owned text lies elsewhere.
+fn place(whole: &[u8], part: &str) -> Option<Range<usize>> {
     if part.is_empty() {
         return Some(0..0); // `<A/>` has its text from elsewhere
     }

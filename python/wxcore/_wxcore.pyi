@@ -59,7 +59,8 @@ class Envelope:
 
     ``token``, ``encoding_aes_key`` and ``receive_id`` (appid, corpid, suite id or component appid)
     each take one string or several: all of them verify and open, the first signs and seals.
-    Raises ``ValueError`` for a key that is not 43 characters of base64.
+    Without any key (``[]``) it serves plain mode: it checks and signs, and whatever needs a key
+    raises ``ValueError``, as a key does that is not 43 characters of base64.
     """
 
     def __new__(
@@ -101,7 +102,11 @@ class Envelope:
 
 @final
 class Opened:
-    """A message that was verified, decrypted and parsed."""
+    """A message that was verified, decrypted and parsed; ``opened[name]`` is one field's value.
+
+    Values become Python objects when they are asked for: turning a long Chinese text into ``str``
+    costs half as much as verifying and decrypting it.
+    """
 
     @property
     def content(self) -> bytes:
@@ -114,10 +119,13 @@ class Opened:
         """Index of the key that opened it."""
     @property
     def fields(self) -> dict[str, Any]:
-        """Its fields under WeChat's names: text, for JSON numbers too; repeated ones are lists.
+        """All its fields under WeChat's names, in their order; made on first use, and kept.
 
-        Made on first use: turning Chinese text into ``str`` costs as much as all the rest.
+        Text of XML stays text; values of JSON keep their kind; what repeats is a list, what is
+        nested a dict.
         """
+    def __getitem__(self, key: str, /) -> Any:  # noqa: ANN401 (as JSON has it)
+        """One of ``fields``, without making the others. Raises ``KeyError`` if there is none."""
     def get(self, name: str) -> str | None:
         """The text of one top-level field; None if absent, empty or nested."""
 
@@ -405,7 +413,7 @@ def hmac_base64(key: str, message: bytes) -> str:
     """HMAC-SHA256 in base64: WeCom's payment tool."""
 
 def pay_sig(app_key: str, uri: str, body: bytes) -> str:
-    """Virtual payment: ``pay_sig`` over the path without query and the body."""
+    """Virtual payment: ``pay_sig`` over the path, its query left out, and the body."""
 
 def user_signature(session_key: str, body: bytes) -> str:
     """Virtual payment: ``signature`` under the user's session key."""

@@ -99,7 +99,7 @@ impl Gateway {
         match self.0.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
             wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
-            wxcore::gateway::Received::Event(delivery) => Received::handed_over(py, *delivery),
+            wxcore::gateway::Received::Event(delivery) => Received::handed_over(py, delivery),
         }
     }
 
@@ -220,23 +220,12 @@ impl Received {
         Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
     }
 
-    fn handed_over(py: Python<'_>, delivery: Delivery) -> Self {
-        Self {
-            outcome: "event",
-            event: Some(PyBytes::new(py, &delivery.event).unbind()),
-            delivery: Some(Box::new(delivery)),
-            ..Self::answered(py, &Answer::text(""), None)
-        }
-        .acknowledged(py)
-    }
-
-    fn acknowledged(mut self, py: Python<'_>) -> Self {
-        if let Some(delivery) = &self.delivery {
-            self.status = delivery.ack.status;
-            self.content_type = delivery.ack.content_type;
-            self.body = PyBytes::new(py, &delivery.ack.body).unbind();
-        }
-        self
+    fn handed_over(py: Python<'_>, delivery: Box<Delivery>) -> Self {
+        let mut event = Self::answered(py, &delivery.ack, None);
+        event.outcome = "event";
+        event.event = Some(PyBytes::new(py, &delivery.event).unbind());
+        event.delivery = Some(delivery);
+        event
     }
 
     pub(crate) fn delivery(&self) -> PyResult<&Delivery> {

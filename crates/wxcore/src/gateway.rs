@@ -1,6 +1,6 @@
 //! All accounts and routes, compiled: one call takes a request from bytes to what to do with it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::account::{Format, Kind, PushAccount};
 use crate::config::{AccountConfig, Config, ConfigError, ReplyMode};
@@ -130,7 +130,7 @@ impl Account {
 /// Everything that receiving needs.
 pub struct Gateway {
     accounts: Vec<Account>,
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     routes: RouteTable,
 }
 
@@ -148,7 +148,7 @@ impl Gateway {
                 Err(more) => problems.extend(more),
             }
         }
-        let by_name: HashMap<String, usize> = accounts
+        let by_name: BTreeMap<String, usize> = accounts
             .iter()
             .enumerate()
             .map(|(index, account)| (account.name().to_owned(), index))

@@ -41,6 +41,8 @@ pub mod ring;
 
 pub mod fields;
 
+pub mod outline;
+
 pub mod json;
 
 pub mod xml;

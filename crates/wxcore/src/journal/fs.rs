@@ -44,6 +44,12 @@ pub trait File: Send + Sync {
     /// What the system says.
     fn len(&self) -> io::Result<u64>;
 
+    /// Whether it still has a name: what is written to a file without one is lost.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_linked(&self) -> io::Result<bool>;
+
     /// Whether it has no bytes.
     ///
     /// # Errors

@@ -176,7 +176,7 @@ fn two(dir: &Dir) -> PathBuf {
     index(&worker, 1, &[]);
     let mut second = Writer::new(2, 11);
     second
-        .checkpoint(8, &[3..5], &[1, 2])
+        .checkpoint(8, 3..5, &[1, 2])
         .messages(11..16)
         .settled(15, 0, &[3, 9, 11]);
     second.save(&worker);

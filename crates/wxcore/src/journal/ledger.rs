@@ -109,7 +109,7 @@ impl Segment {
             pending: Vec::new(),
             unsettled: 0,
             claims_until: UnixMillis(i64::MIN),
-            newest: header.created,
+            newest: UnixMillis(i64::MIN),
             full: false,
             indexed: false,
         }

@@ -204,11 +204,11 @@ pub(crate) fn create(fs: &dyn Fs, dir: &Path, number: u64) -> io::Result<Prepare
     })
 }
 
-/// The header goes first, and durably: under its new name the file must not look begun.
+/// Header and checkpoint go first, and durably: under its new name the file must not look begun.
 fn recycle(shared: &Shared, old: u64, number: u64) -> io::Result<Prepared> {
     let from = shared.dir.join(file_name(old));
     let file = shared.fs.open(&from, Mode::Write)?;
-    write_all_at(&*file, &[0; PAGE], 0)?;
+    write_all_at(&*file, &[0; 2 * PAGE], 0)?;
     file.sync_data()?;
     shared
         .fs

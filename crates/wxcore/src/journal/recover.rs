@@ -88,8 +88,14 @@ pub(crate) fn recover(
     numbers.sort_unstable();
     rebuild.ledger.next_number = numbers.last().map_or(1, |last| last + 1);
     let mut buffer = Vec::new();
+    let mut blank = Vec::new();
     for number in &numbers {
-        rebuild.file(place, *number, &mut buffer)?;
+        if let Some(found) = rebuild.file(place, *number, &mut buffer)? {
+            blank.push((*number, found));
+        }
+    }
+    for (number, found) in blank {
+        rebuild.headless(place, number, found)?;
     }
     rebuild.finish(place)
 }
@@ -136,12 +142,13 @@ impl Rebuild {
         }
     }
 
+    /// Reads a segment; what stands instead of its header, if there is none.
     fn file(
         &mut self,
         place: &Place<'_>,
         number: u64,
         buffer: &mut Vec<u8>,
-    ) -> Result<(), JournalError> {
+    ) -> Result<Option<Found>, JournalError> {
         let path = place.dir.join(file_name(number));
         let size = match place
             .fs
@@ -151,7 +158,7 @@ impl Rebuild {
             Ok(size) => size,
             Err(_) => {
                 self.recovered.unreadable_segments.push(number);
-                return Ok(());
+                return Ok(None);
             }
         };
         let bytes = buffer.get_mut(..size).unwrap_or_default();
@@ -166,12 +173,12 @@ impl Rebuild {
                     self.recovered.damaged_bytes += PAGE as u64;
                     header
                 }
-                None => return self.headless(place, number, found),
+                None => return Ok(Some(found)),
             },
         };
         let sealer = Sealer::of(&header, place.key).map_err(JournalError::Key)?;
         self.segment(header, bytes, sealer.as_ref());
-        Ok(())
+        Ok(None)
     }
 
     /// A file without a header: one that was prepared and not begun, or one that nobody can read.
@@ -182,7 +189,11 @@ impl Rebuild {
         found: Found,
     ) -> Result<(), JournalError> {
         let path = place.dir.join(file_name(number));
-        if found == Found::Blank {
+        let listed = self.checkpoint.as_ref().is_some_and(|(_, checkpoint)| {
+            let mut segments = checkpoint.segments.iter();
+            segments.any(|one| one.number == number && one.last_seq >= one.first_seq)
+        });
+        if found == Found::Blank && !listed {
             let removed = place.fs.remove(&path);
             return removed.map_err(JournalError::io("removing a blank segment"));
         }

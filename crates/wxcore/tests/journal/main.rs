@@ -10,5 +10,6 @@
 mod basics;
 mod crashes;
 mod damage;
+mod disk;
 mod faults;
 mod support;

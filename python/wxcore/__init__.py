@@ -1,7 +1,7 @@
 """WeChat's callback protocols, fast: verify, decrypt, seal, sign and route.
 
-The logic is Rust (``crates/wxcore``); this package only names it. Nothing here reads a clock, a
-file or the environment: time is an argument.
+The logic is Rust (``crates/wxcore``); this package only names it. Nothing here reads a clock
+or the environment, and nothing but the journal a file: time is an argument.
 """
 
 from wxcore._wxcore import (
@@ -9,6 +9,8 @@ from wxcore._wxcore import (
     Certificate,
     Envelope,
     HashRing,
+    JournalError,
+    JournalReader,
     Merchant,
     Opened,
     PartnerSender,
@@ -22,6 +24,7 @@ from wxcore._wxcore import (
     Rejected,
     Sm2PrivateKey,
     Sm2PublicKey,
+    Stored,
     aead_open,
     aead_seal,
     generate_rsa_key,
@@ -48,6 +51,8 @@ __all__ = [
     "Certificate",
     "Envelope",
     "HashRing",
+    "JournalError",
+    "JournalReader",
     "Merchant",
     "Opened",
     "PartnerSender",
@@ -61,6 +66,7 @@ __all__ = [
     "Rejected",
     "Sm2PrivateKey",
     "Sm2PublicKey",
+    "Stored",
     "aead_open",
     "aead_seal",
     "generate_rsa_key",

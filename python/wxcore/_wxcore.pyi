@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, Literal, final
 
 __all__ = [
@@ -7,6 +8,8 @@ __all__ = [
     "Envelope",
     "Gateway",
     "HashRing",
+    "JournalError",
+    "JournalReader",
     "Merchant",
     "Opened",
     "PartnerSender",
@@ -21,6 +24,7 @@ __all__ = [
     "Rejected",
     "Sm2PrivateKey",
     "Sm2PublicKey",
+    "Stored",
     "aead_open",
     "aead_seal",
     "check",
@@ -322,6 +326,43 @@ class Sm2PublicKey:
         """SM2 with SM3; the signature is DER."""
 
 @final
+class Stored:
+    """A message in the journal."""
+
+    @property
+    def seq(self) -> int:
+        """Its number in its folder."""
+    @property
+    def id(self) -> str:
+        """The idempotency key."""
+    @property
+    def account(self) -> str: ...
+    @property
+    def key(self) -> str:
+        """The routing key."""
+    @property
+    def type(self) -> str:
+        """The CloudEvents type."""
+    @property
+    def subject(self) -> str | None:
+        """The user, or Pay's order."""
+    @property
+    def accepted(self) -> int:
+        """When it was accepted, in milliseconds since 1970."""
+    @property
+    def event(self) -> bytes:
+        """The CloudEvent, as JSON."""
+    @property
+    def wait(self) -> bool:
+        """Whether the sender waits for a reply."""
+    @property
+    def folder(self) -> str:
+        """The worker's folder; empty where a journal reads its own."""
+    @property
+    def undelivered(self) -> list[str]:
+        """Destinations that have not taken it yet; empty where a journal reads its own."""
+
+@final
 class Sm2PrivateKey:
     """An SM2 private key, from PEM. Shows nothing of itself. Raises ``ValueError``."""
 
@@ -434,6 +475,48 @@ class Gateway:
         """``(name, kind)`` of the accounts, in the order of the configuration."""
     def needs_headers(self, account: str) -> bool:
         """Whether requests to ``account`` are verified by their headers."""
+
+class JournalError(OSError):
+    """The journal cannot do what it was asked; ``code`` is a stable name for why."""
+
+    code: Literal["locked", "version", "poisoned", "full", "refusing", "key", "corrupt", "invalid"]
+
+@final
+class JournalReader:
+    """Reads a journal without a lock and without writing, also while a gateway writes.
+
+    ``dir`` holds the folders of the workers, or is one of them; ``key`` opens what is sealed.
+    Raises ``FileNotFoundError`` if no journal is there, ``ValueError`` for a key of other than 32
+    bytes. Its methods raise ``JournalError``: ``key`` if sealed under another key, ``version``.
+    """
+
+    def __new__(
+        cls,
+        dir: str | PathLike[str],  # noqa: A002 (as in the configuration)
+        key: bytes | None = None,
+    ) -> JournalReader: ...
+    def find(
+        self,
+        *,
+        openid: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        type: str | None = None,  # noqa: A002 (as in the event)
+        account: str | None = None,
+        id: str | None = None,  # noqa: A002 (as in the event)
+        limit: int = 100,
+        oldest_first: bool = False,
+    ) -> list[Stored]:
+        """Messages in the order of their acceptance, the newest first unless ``oldest_first``.
+
+        ``since`` (included) and ``until`` (not included) are in milliseconds since 1970.
+        """
+    def get(self, folder: str, seq: int) -> Stored | None:
+        """Message ``seq`` of the worker whose folder is named ``folder``."""
+    def verify(self) -> dict[str, Any]:
+        """Read every record; damage is in the report, ``sound`` its summary."""
+    def stats(self) -> dict[str, Any]:
+        """Count what is kept and what waits, by destination."""
 
 @final
 class Received:

@@ -9,6 +9,7 @@ from runpy import run_module
 import msgspec
 import pytest
 from wxgate.settings.hints import describe, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS, Settings
 from wxgate.settings.reference import PAGE, reference
 from wxgate.settings.route import Route, When
@@ -47,7 +48,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    assert tables() == {Server, *ACCOUNTS, Upstream, Node, Route, When}
+    assert tables() == {Server, Journal, *ACCOUNTS, Upstream, Node, Route, When}
 
 
 @pytest.mark.parametrize("table", sorted(tables(), key=repr))

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from wxgate.settings import warnings
 from wxgate.settings.account import AnyAccount
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
@@ -54,7 +55,7 @@ def test_every_comment_can_be_taken_at_its_word(
     assert settings.route[0].when.content == "^退款"
 
 
-@pytest.mark.parametrize("table", [Server, *ACCOUNTS, Upstream, Route, When])
+@pytest.mark.parametrize("table", [Server, Journal, *ACCOUNTS, Upstream, Route, When])
 def test_every_setting_is_mentioned(table: type[Table]) -> None:
     """A setting that the template does not show is one that nobody finds."""
     text = template()

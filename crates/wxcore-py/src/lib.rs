@@ -7,6 +7,8 @@
 mod convert;
 mod envelope;
 mod gateway;
+mod journal_error;
+mod journal_reader;
 mod keys;
 mod partner;
 mod pay;
@@ -14,6 +16,7 @@ mod ring;
 mod sign;
 #[cfg(feature = "sm")]
 mod sm;
+mod stored;
 
 use pyo3::prelude::*;
 
@@ -25,6 +28,10 @@ mod _wxcore {
     use crate::envelope::{Envelope, Opened};
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
+    #[pymodule_export]
+    use crate::journal_error::JournalError;
+    #[pymodule_export]
+    use crate::journal_reader::JournalReader;
     #[pymodule_export]
     use crate::keys::{Certificate, PrivateKey, PublicKey, generate_rsa_key};
     #[pymodule_export]
@@ -44,4 +51,6 @@ mod _wxcore {
     #[cfg(feature = "sm")]
     #[pymodule_export]
     use crate::sm::{Sm2PrivateKey, Sm2PublicKey, sm3, sm4_apiv3_open, sm4_open, sm4_seal};
+    #[pymodule_export]
+    use crate::stored::Stored;
 }

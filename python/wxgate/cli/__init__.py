@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "write a first wxgate.toml",
     "check": "say everything that is wrong with a configuration",
     "serve": "run the gateway",
+    "journal": "list what came, show one message, look for damage",
     "doctor": "look for what keeps WeChat's calls from arriving",
     "send": "play WeChat once against a running gateway",
     "demo": "show messages going in encrypted and coming out readable",

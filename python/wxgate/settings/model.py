@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from wxgate.settings.account import AnyAccount
+from wxgate.settings.journal import Journal
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
 from wxgate.settings.route import Route
@@ -26,16 +27,17 @@ Name = Annotated[
     ),
 ]
 
-_NO_JOURNAL = "is not in this version, which hands a message over before it acknowledges it"
+_NO_STATE = "is not in this version, in which each worker counts and claims for itself"
 _EVERYTHING_TO_THE_LOG = Route(to=Target("log"))
 
 
 class Settings(Table, frozen=True, kw_only=True):
     """What `wxgate.toml` says, with every secret fetched."""
 
-    later: ClassVar[Mapping[str, str]] = {"journal": _NO_JOURNAL, "state": _NO_JOURNAL}
+    later: ClassVar[Mapping[str, str]] = {"state": _NO_STATE}
 
     server: Server = Server()
+    journal: Journal = Journal()
     account: dict[Name, Account]
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wxgate.settings.hints import describe, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default
@@ -37,8 +38,7 @@ cannot be read). Unknown keys are refused with their path.
   of the file; newlines at the end are dropped. A secret written out is refused and never shown.
 - **Lists**: wherever a list is taken, one value may stand for a list of one. Of several keys the
   first is the current one; the others are accepted beside it, so that keys turn without downtime.
-- **Not in this version**: `[journal]` and `[state]` are refused. This version hands a message over
-  before it acknowledges it."""
+- **Not in this version**: `[state]` is refused. Each worker counts and claims for itself."""
 
 _ACCOUNTS = """\
 ## `[account.NAME]`
@@ -52,6 +52,7 @@ def reference() -> str:
     sections = [
         _HEAD,
         _section("## `[server]`", Server),
+        _section("## `[journal]`", Journal),
         _ACCOUNTS,
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),

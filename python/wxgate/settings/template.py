@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wxgate.settings.hints import bare, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
@@ -48,6 +49,7 @@ def template() -> str:
     blocks = [
         [_HEAD],
         ["[server]", *_lines(Server, "server", "listen")],
+        ["[journal]", *_lines(Journal, "journal", "dir")],
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],

@@ -27,6 +27,10 @@ pub mod scan;
 
 pub mod sidecar;
 
+mod survey;
+
+pub mod index;
+
 pub mod error;
 
 pub mod options;
@@ -50,6 +54,8 @@ pub mod recover;
 pub mod read;
 
 mod handle;
+
+pub mod reader;
 
 #[doc(hidden)]
 pub mod sim;

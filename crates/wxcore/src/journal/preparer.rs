@@ -251,7 +251,12 @@ fn on_full(shared: &Shared, number: u64) {
     let Some(sidecar) = &shared.options.sidecar else {
         return;
     };
-    if sidecar.on_full(shared.place(), number).is_ok() {
+    let voids = shared.ledger().voids.clone();
+    let void: Vec<_> = voids
+        .into_iter()
+        .filter_map(|(of, seqs)| (of == number).then_some(seqs))
+        .collect();
+    if sidecar.on_full(shared.place(), number, &void).is_ok() {
         let mut ledger = shared.ledger();
         let found = ledger.segments.iter_mut();
         for segment in found.filter(|segment| segment.header.number == number) {

@@ -25,11 +25,15 @@ impl SealKey {
 
     /// The key of the segment with that salt, and what its header says to check it by.
     pub(crate) fn segment(&self, salt: &[u8; 16]) -> Option<(Sealer, [u8; 8])> {
-        let root = Salt::new(HKDF_SHA256, salt).extract(&self.0);
-        let key: [u8; 32] = expand(&root, b"wxgate journal segment")?;
-        let check = expand(&root, b"wxgate journal check")?;
+        let key: [u8; 32] = self.derive(salt, b"wxgate journal segment")?;
+        let check = self.derive(salt, b"wxgate journal check")?;
         let key = UnboundKey::new(&AES_256_GCM, &key).ok()?;
         Some((Sealer(LessSafeKey::new(key)), check))
+    }
+
+    /// A key for what `info` names, under the salt of a segment.
+    pub(crate) fn derive<const N: usize>(&self, salt: &[u8; 16], info: &[u8]) -> Option<[u8; N]> {
+        expand(&Salt::new(HKDF_SHA256, salt).extract(&self.0), info)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What stands beside a full segment: the seam to the index.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use super::fs::Fs;
@@ -22,10 +23,11 @@ pub struct Claim {
 /// by recovery; what it keeps can be rebuilt from the segment for as long as that is there.
 pub trait Sidecar: Send + Sync {
     /// A segment is full. Once this has returned `Ok` the segment may go before its claims expire.
+    /// Of its messages those in `void` were never acknowledged: they claim nothing.
     ///
     /// # Errors
     /// If it could not be written; the segment then stays until its claims have expired.
-    fn on_full(&self, place: Place<'_>, number: u64) -> io::Result<()>;
+    fn on_full(&self, place: Place<'_>, number: u64, void: &[Range<u64>]) -> io::Result<()>;
 
     /// Whether segment `number` has all that [`on_full`](Self::on_full) makes.
     fn has(&self, place: Place<'_>, number: u64) -> bool;

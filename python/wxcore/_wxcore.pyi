@@ -503,16 +503,20 @@ class JournalReader:
     bytes. Its methods raise ``JournalError``: ``key`` if sealed under another key, ``version``.
     """
 
-    def __new__(cls, dir: str | PathLike[str], key: bytes | None = None) -> JournalReader: ...
+    def __new__(
+        cls,
+        dir: str | PathLike[str],  # noqa: A002 (as in the configuration)
+        key: bytes | None = None,
+    ) -> JournalReader: ...
     def find(
         self,
         *,
         openid: str | None = None,
         since: int | None = None,
         until: int | None = None,
-        type: str | None = None,
+        type: str | None = None,  # noqa: A002 (as in the event)
         account: str | None = None,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002 (as in the event)
         limit: int = 100,
         oldest_first: bool = False,
     ) -> list[Stored]:

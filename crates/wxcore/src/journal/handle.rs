@@ -140,7 +140,25 @@ impl Journal {
         };
         journal.shared.mailbox.prepare(next);
         journal.start(active)?;
+        journal.index_the_rest();
         Ok((journal, rebuilt.recovered))
+    }
+
+    /// Asks for the indexes that the process before did not get to.
+    fn index_the_rest(&self) {
+        if self.shared.options.sidecar.is_none() {
+            return;
+        }
+        let ledger = self.shared.ledger();
+        let full = ledger
+            .segments
+            .iter()
+            .filter(|one| one.full && !one.indexed);
+        let numbers: Vec<u64> = full.map(|segment| segment.header.number).collect();
+        drop(ledger);
+        for number in numbers {
+            self.shared.mailbox.full(number);
+        }
     }
 
     fn start(&self, active: Option<Active>) -> Result<(), JournalError> {

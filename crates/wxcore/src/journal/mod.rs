@@ -27,9 +27,11 @@ pub mod scan;
 
 pub mod sidecar;
 
-pub mod error;
+mod survey;
 
 pub mod index;
+
+pub mod error;
 
 pub mod options;
 
@@ -54,8 +56,6 @@ pub mod read;
 mod handle;
 
 pub mod reader;
-
-mod survey;
 
 #[doc(hidden)]
 pub mod sim;

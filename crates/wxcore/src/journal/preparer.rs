@@ -204,11 +204,11 @@ pub(crate) fn create(fs: &dyn Fs, dir: &Path, number: u64) -> io::Result<Prepare
     })
 }
 
-/// The header goes first, and durably: under its new name the file must not look begun.
+/// Header and checkpoint go first, and durably: under its new name the file must not look begun.
 fn recycle(shared: &Shared, old: u64, number: u64) -> io::Result<Prepared> {
     let from = shared.dir.join(file_name(old));
     let file = shared.fs.open(&from, Mode::Write)?;
-    write_all_at(&*file, &[0; PAGE], 0)?;
+    write_all_at(&*file, &[0; 2 * PAGE], 0)?;
     file.sync_data()?;
     shared
         .fs
@@ -251,11 +251,11 @@ fn on_full(shared: &Shared, number: u64) {
     let Some(sidecar) = &shared.options.sidecar else {
         return;
     };
-    let void: Vec<_> = {
-        let ledger = shared.ledger();
-        let failed = ledger.voids.iter().filter(|(of, _)| *of == number);
-        failed.map(|(_, seqs)| seqs.clone()).collect()
-    };
+    let voids = shared.ledger().voids.clone();
+    let void: Vec<_> = voids
+        .into_iter()
+        .filter_map(|(of, seqs)| (of == number).then_some(seqs))
+        .collect();
     if sidecar.on_full(shared.place(), number, &void).is_ok() {
         let mut ledger = shared.ledger();
         let found = ledger.segments.iter_mut();

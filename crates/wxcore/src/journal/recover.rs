@@ -88,8 +88,14 @@ pub(crate) fn recover(
     numbers.sort_unstable();
     rebuild.ledger.next_number = numbers.last().map_or(1, |last| last + 1);
     let mut buffer = Vec::new();
+    let mut blank = Vec::new();
     for number in &numbers {
-        rebuild.file(place, *number, &mut buffer)?;
+        if let Some(found) = rebuild.file(place, *number, &mut buffer)? {
+            blank.push((*number, found));
+        }
+    }
+    for (number, found) in blank {
+        rebuild.headless(place, number, found)?;
     }
     rebuild.finish(place)
 }
@@ -136,23 +142,18 @@ impl Rebuild {
         }
     }
 
+    /// Reads a segment; what stands instead of its header, if there is none.
     fn file(
         &mut self,
         place: &Place<'_>,
         number: u64,
         buffer: &mut Vec<u8>,
-    ) -> Result<(), JournalError> {
+    ) -> Result<Option<Found>, JournalError> {
         let path = place.dir.join(file_name(number));
-        let size = match place
-            .fs
-            .open(&path, Mode::Read)
-            .and_then(|file| load(&*file, buffer))
-        {
-            Ok(size) => size,
-            Err(_) => {
-                self.recovered.unreadable_segments.push(number);
-                return Ok(());
-            }
+        let file = place.fs.open(&path, Mode::Read);
+        let Ok(size) = file.and_then(|file| load(&*file, buffer)) else {
+            self.recovered.unreadable_segments.push(number);
+            return Ok(None);
         };
         let bytes = buffer.get_mut(..size).unwrap_or_default();
         let header = match Header::read(bytes) {
@@ -166,12 +167,12 @@ impl Rebuild {
                     self.recovered.damaged_bytes += PAGE as u64;
                     header
                 }
-                None => return self.headless(place, number, found),
+                None => return Ok(Some(found)),
             },
         };
         let sealer = Sealer::of(&header, place.key).map_err(JournalError::Key)?;
         self.segment(header, bytes, sealer.as_ref());
-        Ok(())
+        Ok(None)
     }
 
     /// A file without a header: one that was prepared and not begun, or one that nobody can read.
@@ -182,7 +183,11 @@ impl Rebuild {
         found: Found,
     ) -> Result<(), JournalError> {
         let path = place.dir.join(file_name(number));
-        if found == Found::Blank {
+        let listed = self.checkpoint.as_ref().is_some_and(|(_, checkpoint)| {
+            let mut segments = checkpoint.segments.iter();
+            segments.any(|one| one.number == number && one.last_seq >= one.first_seq)
+        });
+        if found == Found::Blank && !listed {
             let removed = place.fs.remove(&path);
             return removed.map_err(JournalError::io("removing a blank segment"));
         }
@@ -199,7 +204,7 @@ impl Rebuild {
             .push_back(Segment::new(header, 0, size));
         let mut scan = Scan::new(bytes, PAGE, header.epoch);
         let mut scratch = Vec::new();
-        while let Some(placed) = scan.next() {
+        for placed in scan.by_ref() {
             let mut frame = placed.frame;
             self.highest = self.highest.max(frame.seq);
             if let Some(sealer) = sealer {
@@ -207,12 +212,11 @@ impl Rebuild {
                 scratch.clear();
                 scratch.extend_from_slice(whole.unwrap_or_default());
                 let offset = u32::try_from(placed.offset).unwrap_or(u32::MAX);
-                match sealer.open(&mut scratch, frame.seq, offset) {
-                    Some(plain) => frame.payload = plain,
-                    None => {
-                        self.recovered.damaged_bytes += frame.size() as u64;
-                        continue;
-                    }
+                if let Some(plain) = sealer.open(&mut scratch, frame.seq, offset) {
+                    frame.payload = plain;
+                } else {
+                    self.recovered.damaged_bytes += frame.size() as u64;
+                    continue;
                 }
             }
             if self
@@ -517,7 +521,8 @@ impl Rebuild {
     fn undelivered(&self) -> Vec<Undelivered> {
         let one = |(index, lane): (usize, &Lane)| {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            let pending = |segment: &Segment| segment.pending(index).map_or(0, |bits| bits.count());
+            let pending =
+                |segment: &Segment| segment.pending(index).map_or(0, super::bits::Bits::count);
             Undelivered {
                 name: lane.name.clone(),
                 configured: lane.configured,

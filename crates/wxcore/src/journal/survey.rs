@@ -42,7 +42,7 @@ pub(crate) fn survey(
     let sealer = Sealer::of(header, key)?;
     let mut scan = Scan::new(bytes, PAGE, header.epoch);
     let mut scratch = Vec::new();
-    while let Some(placed) = scan.next() {
+    for placed in scan.by_ref() {
         let payload = match &sealer {
             Some(sealer) => {
                 scratch.clear();

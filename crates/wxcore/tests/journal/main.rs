@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "tests: a failure here is the finding"
 )]
@@ -10,5 +9,6 @@
 mod basics;
 mod crashes;
 mod damage;
+mod disk;
 mod faults;
 mod support;

@@ -390,16 +390,17 @@ fn the_index_of_a_sealed_segment_shows_nothing_without_its_key() {
     assert_eq!(rest.ids.find(&digest("shop:m:1")).len(), 1);
 
     let again = made("oUser2").finish(5000, Some(&key)).unwrap();
-    let keys = |bytes: &[u8]| {
-        let start =
-            usize::try_from(Header::parse(bytes).unwrap().range(Section::Keys).start).unwrap();
-        bytes[start..start + 12].to_vec()
-    };
     assert_ne!(
-        keys(&bytes),
-        keys(&again),
+        nonce(&bytes),
+        nonce(&again),
         "one nonce never covers two contents"
     );
+}
+
+fn nonce(bytes: &[u8]) -> &[u8] {
+    let range = Header::parse(bytes).unwrap().range(Section::Keys);
+    let start = usize::try_from(range.start).unwrap();
+    &bytes[start..start + 12]
 }
 
 #[test]

@@ -149,11 +149,11 @@ pub(super) fn numbers(source: Source<'_>) -> Result<Vec<u64>, JournalError> {
     Ok(numbers)
 }
 
+/// A segment's file, and what stands at its beginning.
+type Opened = (Arc<dyn File>, Found);
+
 /// Opens a segment and reads its header; `None` if it has been deleted.
-pub(super) fn look(
-    source: Source<'_>,
-    number: u64,
-) -> Result<Option<(Arc<dyn File>, Found)>, JournalError> {
+pub(super) fn look(source: Source<'_>, number: u64) -> Result<Option<Opened>, JournalError> {
     let path = source.dir.join(segment::file_name(number));
     let file = match source.fs.open(&path, Mode::Read) {
         Ok(file) => file,

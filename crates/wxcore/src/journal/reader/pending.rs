@@ -29,16 +29,15 @@ impl Pending {
 
     /// `name` has taken `seq`.
     pub(super) fn settle(&mut self, name: &str, seq: u64) {
-        match self.names.get_mut(name) {
-            Some(destination) => {
-                destination.taken.insert(seq);
-            }
-            None => {
-                let mut destination = Destination::default();
-                destination.taken.insert(seq);
-                self.names.insert(name.to_owned(), destination);
-            }
+        if let Some(destination) = self.names.get_mut(name) {
+            destination.taken.insert(seq);
+            return;
         }
+        let destination = Destination {
+            taken: HashSet::from([seq]),
+            ..Destination::default()
+        };
+        self.names.insert(name.to_owned(), destination);
     }
 
     /// Whether message `seq`, which is addressed to `name`, waits to be delivered there.

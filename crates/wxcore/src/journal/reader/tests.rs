@@ -93,14 +93,17 @@ impl Writer {
         self
     }
 
-    fn checkpoint(&mut self, cursor: u64, unsettled: &[Range<u64>], live: &[u64]) -> &mut Self {
+    fn checkpoint(&mut self, cursor: u64, unsettled: Range<u64>, live: &[u64]) -> &mut Self {
         let checkpoint = Checkpoint {
             destinations: NAMES
                 .iter()
                 .map(|name| Stand {
                     name: (*name).to_owned(),
                     cursor,
-                    unsettled: unsettled.to_vec(),
+                    unsettled: Some(unsettled.clone())
+                        .into_iter()
+                        .filter(|run| !run.is_empty())
+                        .collect(),
                 })
                 .collect(),
             segments: live
@@ -167,13 +170,13 @@ fn index(dir: &Path, number: u64, void: &[Range<u64>]) {
 fn two(dir: &Dir) -> PathBuf {
     let worker = dir.worker("00");
     Writer::new(1, 1)
-        .checkpoint(0, &[], &[1])
+        .checkpoint(0, 0..0, &[1])
         .messages(1..11)
         .save(&worker);
     index(&worker, 1, &[]);
     let mut second = Writer::new(2, 11);
     second
-        .checkpoint(8, &[3..5], &[1, 2])
+        .checkpoint(8, 3..5, &[1, 2])
         .messages(11..16)
         .settled(15, 0, &[3, 9, 11]);
     second.save(&worker);
@@ -263,7 +266,7 @@ fn workers_are_read_together() {
     two(&dir);
     let other = dir.worker("01");
     Writer::new(1, 1)
-        .checkpoint(0, &[], &[1])
+        .checkpoint(0, 0..0, &[1])
         .messages(1..3)
         .save(&other);
     let query = Query {
@@ -324,7 +327,7 @@ fn the_index_of_another_life_of_a_file_is_not_believed() {
     let mut again = Writer::new(1, 1);
     again.header.epoch = 0x0909_0909;
     again.bytes = again.header.page();
-    again.checkpoint(0, &[], &[1]).messages(5..8).save(&worker);
+    again.checkpoint(0, 0..0, &[1]).messages(5..8).save(&worker);
     let query = Query {
         order: Order::Oldest,
         ..Query::default()
@@ -338,7 +341,7 @@ fn a_torn_tail_is_the_end_and_no_damage() {
     let worker = two(&dir);
     let path = worker.join(segment::file_name(2));
     let mut writer = Writer::new(2, 11);
-    writer.checkpoint(10, &[], &[1, 2]).messages(11..13);
+    writer.checkpoint(10, 0..0, &[1, 2]).messages(11..13);
     let end = writer.bytes.len();
     writer.message(13);
     for cut in end + 1..writer.bytes.len() {
@@ -416,7 +419,7 @@ fn void_messages_are_nowhere_also_if_a_later_segment_says_so() {
     let dir = Dir::new();
     let worker = two(&dir);
     let mut second = Writer::new(2, 11);
-    second.checkpoint(0, &[], &[1, 2]);
+    second.checkpoint(0, 0..0, &[1, 2]);
     second
         .frame(Kind::Void, 10, |out| put_void(out, &(9..11)))
         .messages(11..13)
@@ -438,7 +441,8 @@ fn void_messages_are_nowhere_also_if_a_later_segment_says_so() {
         []
     );
     assert_eq!(reader.stats().unwrap().messages, 10);
-    index(&worker, 1, &[9..11]);
+    let void = 9..11;
+    index(&worker, 1, std::slice::from_ref(&void));
     assert!(reader.verify().unwrap()[0].is_sound());
     let place = Place {
         fs: &Disk,
@@ -459,7 +463,7 @@ fn a_lost_checkpoint_makes_it_look_further_back() {
     let worker = dir.worker("00");
     let mut first = Writer::new(1, 1);
     first
-        .checkpoint(0, &[], &[1])
+        .checkpoint(0, 0..0, &[1])
         .messages(1..5)
         .settled(4, 0, &[1, 2])
         .save(&worker);
@@ -478,12 +482,12 @@ fn a_sealed_journal_opens_with_its_key_alone() {
     let key = SealKey::new([9; 32]);
     let mut first = Writer::sealed(1, 1, Some(&key));
     first
-        .checkpoint(0, &[], &[1])
+        .checkpoint(0, 0..0, &[1])
         .messages(1..5)
         .settled(4, 0, &[1, 2])
         .save(&worker);
     Writer::sealed(2, 5, Some(&key))
-        .checkpoint(4, &[], &[1, 2])
+        .checkpoint(4, 0..0, &[1, 2])
         .messages(5..7)
         .save(&worker);
     let place = Place {
@@ -522,7 +526,7 @@ fn claims_outlive_their_segment_and_are_swept_when_they_end() {
     let dir = Dir::new();
     let worker = dir.worker("00");
     let mut first = Writer::new(1, 1);
-    first.checkpoint(0, &[], &[1]).messages(1..11);
+    first.checkpoint(0, 0..0, &[1]).messages(1..11);
     let reply = Reply {
         digest: digest("shop:m:9"),
         expires: UnixMillis(68_500),

@@ -139,7 +139,7 @@ fn records(ledger: &Ledger, options: &Options, retiring: &[u64]) -> Vec<u8> {
         .filter(|(number, _)| !retiring.contains(number))
     {
         frame::begin(&mut records, Kind::Void, seq, tag, |out| {
-            put_void(out, seqs)
+            put_void(out, seqs);
         });
     }
     records

@@ -47,8 +47,8 @@ impl Failure {
         Self { reason, touched }
     }
 
-    fn written(error: io::Error) -> Self {
-        let (reason, touched) = (Refusal::of(&error), true);
+    fn written(error: &io::Error) -> Self {
+        let (reason, touched) = (Refusal::of(error), true);
         Self { reason, touched }
     }
 }
@@ -110,9 +110,10 @@ impl Committer {
     }
 
     fn commit(&mut self, seqs: &Range<u64>) {
-        let done = match self.strikes < STRIKES {
-            true => self.try_commit(seqs),
-            false => Err(Failure::refused(Refusal::Failed)),
+        let done = if self.strikes < STRIKES {
+            self.try_commit(seqs)
+        } else {
+            Err(Failure::refused(Refusal::Failed))
         };
         match done {
             Ok(()) => self.succeed(seqs),
@@ -146,9 +147,10 @@ impl Committer {
             // The next segment's checkpoint will say it.
             return Ok(());
         }
-        let mut head = match lazy || self.fits() {
-            true => self.voids(),
-            false => self.rotate()?,
+        let mut head = if lazy || self.fits() {
+            self.voids()
+        } else {
+            self.rotate()?
         };
         let Some(active) = &self.active else {
             return Err(Failure::refused(Refusal::Failed));
@@ -168,8 +170,12 @@ impl Committer {
             self.enter(end);
             (self.shared.on_commit)();
         }
-        active.write(&head, active.at).map_err(Failure::written)?;
-        active.write(&self.group, start).map_err(Failure::written)?;
+        active
+            .write(&head, active.at)
+            .map_err(|error| Failure::written(&error))?;
+        active
+            .write(&self.group, start)
+            .map_err(|error| Failure::written(&error))?;
         if !lazy {
             self.sync(active)?;
         }
@@ -219,11 +225,11 @@ impl Committer {
         if options.flaw == Flaw::RetrySync && done.is_err() {
             done = options.durability.sync(&*active.file);
         }
-        done.map_err(Failure::written)?;
+        done.map_err(|error| Failure::written(&error))?;
         match active.file.is_linked() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Failure::written(io::ErrorKind::NotFound.into())),
-            Err(error) => Err(Failure::written(error)),
+            Ok(false) => Err(Failure::written(&io::ErrorKind::NotFound.into())),
+            Err(error) => Err(Failure::written(&error)),
         }
     }
 
@@ -251,7 +257,7 @@ impl Committer {
             &prepared,
             (now, &retiring),
         );
-        let (active, head) = begun.map_err(Failure::written)?;
+        let (active, head) = begun.map_err(|error| Failure::written(&error))?;
         let size = prepared.filled.max(head.len() as u64);
         ledger
             .segments
@@ -337,7 +343,9 @@ impl Committer {
         active
             .finish(&mut record, active.at, &mut self.marks)
             .ok_or_else(|| Failure::refused(Refusal::Failed))?;
-        active.write(&record, active.at).map_err(Failure::written)?;
+        active
+            .write(&record, active.at)
+            .map_err(|error| Failure::written(&error))?;
         self.sync(active)?;
         let end = active.at + record.len() as u64;
         self.enter(end);

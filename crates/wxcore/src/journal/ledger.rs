@@ -395,9 +395,12 @@ impl Ledger {
 
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
-        let used = |segment: &Segment| match segment.full {
-            true => segment.size,
-            false => segment.end,
+        let used = |segment: &Segment| {
+            if segment.full {
+                segment.size
+            } else {
+                segment.end
+            }
         };
         self.segments.iter().map(used).sum()
     }

@@ -218,7 +218,7 @@ mod tests {
             put_void(&mut bytes, &range);
             prop_assert_eq!(void(&bytes), Some(range));
 
-            let reply = Reply { digest, expires: UnixMillis(ends.0 as i64), answer };
+            let reply = Reply { digest, expires: UnixMillis(ends.0.cast_signed()), answer };
             let mut bytes = Vec::new();
             reply.put(&mut bytes);
             prop_assert_eq!(Reply::read(&bytes), Some(reply));

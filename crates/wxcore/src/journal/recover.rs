@@ -150,16 +150,10 @@ impl Rebuild {
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Found>, JournalError> {
         let path = place.dir.join(file_name(number));
-        let size = match place
-            .fs
-            .open(&path, Mode::Read)
-            .and_then(|file| load(&*file, buffer))
-        {
-            Ok(size) => size,
-            Err(_) => {
-                self.recovered.unreadable_segments.push(number);
-                return Ok(None);
-            }
+        let file = place.fs.open(&path, Mode::Read);
+        let Ok(size) = file.and_then(|file| load(&*file, buffer)) else {
+            self.recovered.unreadable_segments.push(number);
+            return Ok(None);
         };
         let bytes = buffer.get_mut(..size).unwrap_or_default();
         let header = match Header::read(bytes) {
@@ -210,7 +204,7 @@ impl Rebuild {
             .push_back(Segment::new(header, 0, size));
         let mut scan = Scan::new(bytes, PAGE, header.epoch);
         let mut scratch = Vec::new();
-        while let Some(placed) = scan.next() {
+        for placed in scan.by_ref() {
             let mut frame = placed.frame;
             self.highest = self.highest.max(frame.seq);
             if let Some(sealer) = sealer {
@@ -218,12 +212,11 @@ impl Rebuild {
                 scratch.clear();
                 scratch.extend_from_slice(whole.unwrap_or_default());
                 let offset = u32::try_from(placed.offset).unwrap_or(u32::MAX);
-                match sealer.open(&mut scratch, frame.seq, offset) {
-                    Some(plain) => frame.payload = plain,
-                    None => {
-                        self.recovered.damaged_bytes += frame.size() as u64;
-                        continue;
-                    }
+                if let Some(plain) = sealer.open(&mut scratch, frame.seq, offset) {
+                    frame.payload = plain;
+                } else {
+                    self.recovered.damaged_bytes += frame.size() as u64;
+                    continue;
                 }
             }
             if self
@@ -528,7 +521,8 @@ impl Rebuild {
     fn undelivered(&self) -> Vec<Undelivered> {
         let one = |(index, lane): (usize, &Lane)| {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
-            let pending = |segment: &Segment| segment.pending(index).map_or(0, |bits| bits.count());
+            let pending =
+                |segment: &Segment| segment.pending(index).map_or(0, super::bits::Bits::count);
             Undelivered {
                 name: lane.name.clone(),
                 configured: lane.configured,

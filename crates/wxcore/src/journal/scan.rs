@@ -69,16 +69,15 @@ impl<'a> Iterator for Scan<'a> {
 
     fn next(&mut self) -> Option<Placed<'a>> {
         let here = self.bytes.get(self.at..)?;
-        let placed = match frame::read(here, self.epoch) {
-            Some(frame) => Placed {
+        let placed = if let Some(frame) = frame::read(here, self.epoch) {
+            Placed {
                 offset: self.at,
                 frame,
-            },
-            None => {
-                let placed = self.search(self.at + 1)?;
-                self.damaged.push(self.at..placed.offset);
-                placed
             }
+        } else {
+            let placed = self.search(self.at + 1)?;
+            self.damaged.push(self.at..placed.offset);
+            placed
         };
         self.at = placed.offset + placed.frame.size();
         Some(placed)
@@ -97,7 +96,7 @@ mod tests {
         for seq in 1..=count {
             let mut one = Vec::new();
             frame::begin(&mut one, Kind::Message, seq, 0, |out| {
-                out.extend_from_slice(&[7; 30])
+                out.extend_from_slice(&[7; 30]);
             });
             frame::stamp(&mut one, epoch);
             out.extend_from_slice(&one);

@@ -97,9 +97,10 @@ impl Header {
                 None => {}
             }
         }
-        match page.iter().all(|byte| *byte == 0) {
-            true => Found::Blank,
-            false => Found::Damaged,
+        if page.iter().all(|byte| *byte == 0) {
+            Found::Blank
+        } else {
+            Found::Damaged
         }
     }
 

@@ -129,14 +129,14 @@ impl State {
             return;
         };
         let reach = inode.cache.len();
-        if all || random % 3 > 0 {
+        if all || !random.is_multiple_of(3) {
             inode.disk.resize(reach, 0);
         }
         for block in std::mem::take(&mut inode.dirty) {
             random = random.rotate_left(7).wrapping_mul(0xD129_0B8C_5E4F_3A21) ^ (block as u64);
             let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(reach));
-            let survives = all || random % 2 == 0;
-            let torn = !all && random % 7 == 0;
+            let survives = all || random.is_multiple_of(2);
+            let torn = !all && random.is_multiple_of(7);
             for from in (start..end).step_by(SECTOR) {
                 let to = (from + SECTOR).min(end);
                 let keep = if torn {
@@ -208,7 +208,8 @@ impl Sim {
                 inode.links = 0;
             }
         }
-        state.names = state.durable_names.clone();
+        let names = state.durable_names.clone();
+        state.names = names;
         let inodes: Vec<usize> = state.names.values().copied().collect();
         for index in inodes {
             if let Some(inode) = state.inodes.get_mut(index) {
@@ -415,9 +416,10 @@ impl Handle {
     /// The state, unless the machine this handle belongs to is gone.
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.sim.state();
-        match state.life == self.life && !state.crashed {
-            true => Ok(state),
-            false => Err(io::Error::other("the machine is off")),
+        if state.life == self.life && !state.crashed {
+            Ok(state)
+        } else {
+            Err(io::Error::other("the machine is off"))
         }
     }
 

@@ -29,9 +29,9 @@ fn used(sim: &Sim) -> (std::path::PathBuf, Vec<u8>) {
     let files = segments(sim)
         .into_iter()
         .map(|path| (path.clone(), sim.get(&path).unwrap()));
+    let mut files = files;
     files
-        .filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0))
-        .next_back()
+        .rfind(|(_, bytes)| bytes.iter().any(|byte| *byte != 0))
         .unwrap()
 }
 
@@ -219,7 +219,7 @@ fn random_files_never_panic() {
         for _ in 0..20 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = (seed >> 33) as usize % end(&bytes);
-            bytes[at] = (seed >> 24) as u8;
+            bytes[at] = seed.to_le_bytes()[3];
         }
         let other = copy(&sim, 1);
         other.put(&path, bytes);

@@ -28,7 +28,10 @@ impl Drop for Folder {
 
 fn open(folder: &Folder) -> Result<(Journal, mpsc::Receiver<()>, u64), JournalError> {
     let (sender, receiver) = mpsc::channel();
-    let on_commit = Box::new(move || drop(sender.send(())));
+    let on_commit = Box::new(move || {
+        // Nobody listens any more once a test is over.
+        let _ = sender.send(());
+    });
     let names = options(1 << 20, &["a"]);
     let (journal, recovered) =
         Journal::open(Arc::new(Disk), &folder.0.join("00"), names, NOW, on_commit)?;
@@ -51,14 +54,14 @@ fn a_journal_on_disk_outlives_its_process() {
     let folder = Folder::new("outlives");
     for round in 0..3u64 {
         let (journal, commits, before) = open(&folder).unwrap();
-        assert_eq!(before, round * 2000);
+        assert_eq!(before, round * 300);
         assert!(matches!(open(&folder), Err(JournalError::Locked)));
-        for number in 1..=2000 {
-            let note = Note::new(round * 2000 + number, &[0], 500);
+        for number in 1..=300 {
+            let note = Note::new(round * 300 + number, &[0], 500);
             assert!(keep(&journal, &commits, &note).failed.is_empty());
         }
         let batch = journal.read(0, 0, 10_000, 1 << 30).unwrap();
-        let numbers = 1..=(round + 1) * 2000;
+        let numbers = 1..=(round + 1) * 300;
         assert!(batch.iter().map(|(seq, _)| seq).eq(numbers.clone()));
         assert!(
             batch.iter().zip(numbers).all(|((_, entry), number)| {
@@ -80,6 +83,6 @@ fn a_folder_removed_under_it_is_noticed() {
     std::fs::remove_dir_all(&folder.0).unwrap();
     assert_eq!(
         keep(&journal, &commits, &Note::new(2, &[0], 10)).failed,
-        [2..3]
+        vec![2..3]
     );
 }

@@ -54,9 +54,9 @@ fn after_a_failed_sync_the_group_is_void_and_another_segment_is_used() {
         expected.extend(["shop:m:4".to_owned(), "shop:m:5".to_owned()]);
         assert_eq!(process.ids(0), expected);
         if cut {
-            sim.power_cut()
+            sim.power_cut();
         } else {
-            sim.kill()
+            sim.kill();
         }
         drop(process);
         let process = Process::start(&sim, options(1 << 20, &NAMES)).unwrap();

@@ -38,9 +38,12 @@ impl Note {
     }
 
     pub(crate) fn event(&self) -> Vec<u8> {
-        let seed = self.number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let seed = self
+            .number
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .to_le_bytes();
         (0..self.size)
-            .map(|at| (seed >> (at % 8 * 8)) as u8 ^ at as u8)
+            .map(|at| seed[at % 8] ^ at.to_le_bytes()[0])
             .collect()
     }
 
@@ -55,7 +58,7 @@ impl Note {
             accepted: NOW,
             lifetime: self.lifetime,
             destinations: Destinations::Indexes(&self.to),
-            wait: self.number % 2 == 0,
+            wait: self.number.is_multiple_of(2),
             event: &event,
         })
     }

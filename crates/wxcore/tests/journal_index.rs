@@ -9,6 +9,7 @@ use wxcore::journal::entry::{Destinations, Entry};
 use wxcore::journal::index::files::IndexFiles;
 use wxcore::journal::reader::{JournalReader, Order, Query};
 use wxcore::journal::seal::SealKey;
+use wxcore::journal::sidecar::{Place, Sidecar as _};
 use wxcore::journal::{Journal, Options};
 use wxcore::time::UnixMillis;
 
@@ -175,4 +176,43 @@ fn a_reader_beside_a_busy_writer_sees_a_sound_prefix() {
         }
     });
     journal.close();
+}
+
+/// A journal as version 1 wrote it, and the index of its first segment.
+const V1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journal-v1");
+const V1_INDEX: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/journal-index-v1/0000000001.idx"
+);
+
+#[test]
+fn version_1_can_be_read() {
+    let reader = JournalReader::open(Arc::new(Disk), Path::new(V1), None).unwrap();
+    let query = Query {
+        order: Order::Oldest,
+        ..Query::default()
+    };
+    let found = reader.find(&query).unwrap();
+    let seqs: Vec<u64> = found.iter().map(|one| one.seq).collect();
+    assert_eq!(seqs, (1..=30).collect::<Vec<u64>>());
+    assert!(reader.verify().unwrap()[0].is_sound());
+}
+
+#[test]
+fn the_index_of_version_1_is_still_what_is_made() {
+    let dir = Dir::new("index-v1");
+    let folder = dir.0.join("00");
+    std::fs::copy(
+        Path::new(V1).join("0000000001.seg"),
+        folder.join("0000000001.seg"),
+    )
+    .unwrap();
+    let place = Place {
+        fs: &Disk,
+        dir: &folder,
+        key: None,
+    };
+    IndexFiles.on_full(place, 1, &[]).unwrap();
+    let made = std::fs::read(folder.join("0000000001.idx")).unwrap();
+    assert_eq!(made, std::fs::read(V1_INDEX).unwrap());
 }

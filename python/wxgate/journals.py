@@ -47,6 +47,12 @@ def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
     return Journal(str(place), msgspec.json.encode(options), raw_key(table), now)
 
 
+def left_behind(table: Table, workers: int) -> list[Path]:
+    """Folders of workers that there were once, when there were more of them."""
+    found = Path(table.dir).glob("[0-9][0-9]*")
+    return sorted(one for one in found if one.name.isdigit() and int(one.name) >= workers)
+
+
 def raw_key(table: Table) -> bytes | None:
     """Return the 32 bytes that seal at rest, if the operator asks for it."""
     return None if table.key is None else table.key.raw

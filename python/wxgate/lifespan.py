@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from wxgate.dispatch import Dispatcher
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
-from wxgate.journals import folder, nodes_of, open_journal, raw_key, recall
+from wxgate.journals import folder, left_behind, nodes_of, open_journal, raw_key, recall
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
@@ -59,6 +60,8 @@ class State:
     dead: Dead
     recorder: Recorder
     journal: Journal
+    adopted: tuple[tuple[Journal, Dispatcher], ...]
+    """Journals of workers that there are no more, which are delivered from here."""
     counters: Counters
     nonces: Nonces | None
     admin: Admin | None
@@ -100,6 +103,8 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         stopping=shared.stopping,
     )
     dispatcher.resume(journal, journal.orphans())
+    abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
+    adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
     status = Status(settings.journal.durability, pipeline, dispatcher, journal)
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
@@ -109,6 +114,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         dead,
         recorder,
         journal,
+        tuple(adopted),
         counters,
         nonces,
         admin,
@@ -123,14 +129,34 @@ async def close_state(state: State) -> None:
     before = time.monotonic()
     await state.pipeline.drain(state.drain)
     left = max(0.0, state.drain - (time.monotonic() - before))
-    await state.dispatcher.drain(left)
+    dispatchers = [state.dispatcher, *(dispatcher for _, dispatcher in state.adopted)]
+    await asyncio.gather(*(dispatcher.drain(left) for dispatcher in dispatchers))
     if state.admin is not None:
         await state.admin.aclose()
     state.dead.close()
     state.recorder.close()
-    state.journal.close()
+    for journal in (state.journal, *(journal for journal, _ in state.adopted)):
+        journal.close()
     if state.nonces is not None:
         state.nonces.close()
+
+
+def _adopt(
+    place: Path,
+    core: Core,
+    settings: Settings,
+    handlers: Sequence[Registered],
+    dead: Dead,
+    claims: Claims,
+) -> tuple[Journal, Dispatcher]:
+    """Deliver what a journal still holds that nobody writes any more."""
+    made = plan(settings, handlers)
+    journal = open_journal(settings.journal, place, made, _now())
+    for key, until, answer in journal.claims():
+        claims.restore(key, until, answer)
+    dispatcher = Dispatcher(made.places, made.routes, nodes=nodes_of(core, made), dead=dead)
+    dispatcher.resume(journal, journal.orphans())
+    return journal, dispatcher
 
 
 def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:

@@ -26,7 +26,7 @@ def _wall_clock() -> int:
 class Dispatcher:
     """Delivers what the journal holds. To be made, and used, inside the event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in lifespan)
         self,
         places: Sequence[Place],
         routes: Sequence[int],

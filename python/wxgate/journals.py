@@ -41,7 +41,8 @@ def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
         "max_bytes": table.max_bytes,
         "retain_ms": round(table.retain * _HOUR_MS),
         "retain_bytes": table.retain_bytes,
-        "destinations": plan.names,
+        # A name may be a text of its own class, which msgspec would not write.
+        "destinations": [str(name) for name in plan.names],
         "routes": list(plan.routes),
     }
     return Journal(str(place), msgspec.json.encode(options), raw_key(table), now)

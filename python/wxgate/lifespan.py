@@ -184,7 +184,7 @@ def _budgets(settings: Settings) -> dict[str, float]:
 
 def _claims(settings: Settings) -> Claims:
     if settings.server.workers == 1:
-        return OwnClaims(settings.state.max_claims, settings.state.max_answers)
+        return OwnClaims(settings.state.max_claims, settings.state.max_answers, _now())
     # Imported here: sqlite3 costs 10 ms at the start.
     from wxgate.stores.claims import SharedClaims  # noqa: PLC0415
 

@@ -127,7 +127,7 @@ def test_each_destination_has_its_own_limits(settings_of: Load) -> None:
     places = {place.name: place.limits for place in plan(settings_of(EVERYTHING)).places}
     orders, log = places["upstream:orders"], places["log:"]
     plain = places["python:team_handlers:now"]
-    assert (orders.queue, orders.concurrency, orders.timeout, orders.batch) == (17, 11, 9, 13)
+    assert (orders.queue, orders.concurrency, orders.timeout, orders.batch) == (17, 11, 11, 13)
     assert orders.retry == Schedule(max=5, give_up=60)
     assert (log.queue, log.concurrency, log.timeout, log.batch) == (7, 5, 2.5, 1)
     assert log.retry == Schedule(first=0.5)

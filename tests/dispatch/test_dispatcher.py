@@ -47,6 +47,7 @@ def test_what_is_recorded_is_delivered_once_and_settled() -> None:
         assert world.log.cursors == {0: 100}
         (standing,) = world.dispatcher.snapshot()
         assert (standing.delivered, standing.held, standing.behind) == (100, 0, False)
+        assert world.board.total("x:0", "delivered") == 100
         assert set(service.nodes) == {(0,)}
 
     play(run())
@@ -118,6 +119,28 @@ def test_order_per_key_and_nothing_lost_or_doubled(weather: Weather) -> None:
         assert in_order(service.taken)
         assert service.most_open <= weather.concurrency
         assert world.dispatcher.snapshot()[0].lost == 0
+
+    play(run())
+
+
+def test_an_idle_dispatcher_schedules_no_timer() -> None:
+    """Neither the deadline of a try nor a retry outlives what it was for."""
+
+    async def run() -> None:
+        async def behave(_: str, tries: int) -> bytes:
+            await asyncio.sleep(0.5)
+            if tries == 1:
+                raise busy(503)
+            return b""
+
+        world = World(Service(behave))
+        world.resume()
+        start = loop().time()
+        for key in "abc":
+            world.record(key)
+        await loop().rest()
+        assert loop().time() - start == 2.0
+        assert world.left() == []
 
     play(run())
 
@@ -287,6 +310,7 @@ def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
         await asyncio.sleep(600)
         first, *_ = world.dispatcher.snapshot()
         assert first.down
+        assert world.board.total("x:0", "down") == 1
         probes = [time - start for time, _ in service.log[5:]]
         gaps = [round(after - before) for before, after in pairwise(probes)]
         assert [round(probes[0]), *gaps[:7]] == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -461,6 +485,7 @@ def test_410_parks_the_destination_until_told_otherwise(caplog: pytest.LogCaptur
         await loop().rest()
         assert len(service.log) == 1
         assert world.dispatcher.snapshot()[0].parked
+        assert world.board.total("x:0", "parked") == 1
         assert len(world.left()) == 50
         gone = None
         assert not world.dispatcher.unpark("x:1")
@@ -629,6 +654,27 @@ def test_a_journal_that_cannot_be_read_is_asked_again(caplog: pytest.LogCaptureF
 
     play(run())
     assert 8 <= len(caplog.records) <= 12
+
+
+def test_a_journal_that_cannot_be_told_is_told_again() -> None:
+    """Nothing that was taken is taken twice while the process lives."""
+
+    async def run() -> None:
+        service = Service()
+        world = World(service)
+        world.resume()
+        world.log.deaf = True
+        world.record("a")
+        await asyncio.sleep(5)
+        assert world.left() == [1]
+        world.record("b")
+        await asyncio.sleep(5)
+        world.log.deaf = False
+        await loop().rest()
+        assert world.left() == []
+        assert service.taken == ["a/1", "b/2"]
+
+    play(run())
 
 
 def test_big_events_bound_the_window_by_their_bytes() -> None:

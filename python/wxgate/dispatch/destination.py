@@ -286,6 +286,7 @@ class Destination:
     def _turn(self) -> None:
         self._planned = False
         self._report()
+        self._desk.publish(self._index, self._figures())
         if self._stopping:
             return
         now = self._now()
@@ -298,6 +299,21 @@ class Destination:
             self._crew.wake(1 if self._gate.closed else len(window.ready))
         self._crew.watch()
         self._timer.set(self._next())
+
+    def _figures(self) -> tuple[int, ...]:
+        """What is published, in the order of ``board.COLUMNS``."""
+        return (
+            self._delivered,
+            self._retried,
+            self._dead,
+            self._lost,
+            len(self._crew),
+            len(self._waits),
+            self._window.held,
+            self._parked,
+            self._gate.closed,
+            self._reader.behind,
+        )
 
     def _report(self) -> None:
         """Tell the journal what is done, and how far this destination has looked."""
@@ -348,6 +364,7 @@ class Destination:
         self._timer.set(None)
         await self._crew.leave(seconds)
         self._report()
+        self._desk.publish(self._index, self._figures())
         await self._sink.aclose()
 
     def standing(self) -> Standing:

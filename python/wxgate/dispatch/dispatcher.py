@@ -23,10 +23,14 @@ def _wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _nobody(_: int, __: Sequence[int]) -> None:
+    """Listens to no figures."""
+
+
 class Dispatcher:
     """Delivers what the journal holds. To be made, and used, inside the event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in lifespan)
         self,
         places: Sequence[Place],
         routes: Sequence[int],
@@ -35,15 +39,17 @@ class Dispatcher:
         dead: DeadLetters,
         clock: Callable[[], int] = _wall_clock,
         random: Callable[[], float] = random_module.random,
+        publish: Callable[[int, Sequence[int]], None] | None = None,
     ) -> None:
         """Deliver to ``places``, whose order is the journal's; ``routes`` lead to them by index.
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
-        ``clock`` tells milliseconds since 1970.
+        ``clock`` tells milliseconds since 1970. ``publish`` is told the figures of each destination
+        that has changed, once per tick; such as ``Board.publish``.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
-        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random)
+        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, publish or _nobody)
         self._destinations = [
             Destination(index, place, self._desk) for index, place in enumerate(places)
         ]

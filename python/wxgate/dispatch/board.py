@@ -1,0 +1,75 @@
+"""How the destinations of all workers stand, in one shared block, and as Prometheus reads it.
+
+Each worker writes only its own region, from one thread, when something has changed; whoever answers
+a scrape adds them up.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_COUNTERS = {
+    "delivered": "Messages that the destination has taken.",
+    "retried": "Tries that failed.",
+    "dead": "Messages that went to the dead letters.",
+    "lost": "Messages that the journal could not give back.",
+}
+_GAUGES = {
+    "in_flight": "Tries that are open.",
+    "waiting": "Routing keys that wait for a retry.",
+    "held": "Undelivered messages in memory.",
+    "parked": "Workers to which the destination said 410: they try nothing more.",
+    "down": "Workers for which it failed several times in a row: they only probe it.",
+    "behind": "Workers with undelivered messages that are not in memory.",
+}
+COLUMNS = (*_COUNTERS, *_GAUGES)
+"""What a worker publishes of a destination, in this order."""
+_WORD = 8
+
+
+class Board:
+    """The figures that one worker writes, and those of all that it can read."""
+
+    def __init__(
+        self, names: Sequence[str], block: memoryview | None = None, worker: int = 0
+    ) -> None:
+        """Write region ``worker`` of ``block``; without a block, memory of one's own.
+
+        ``block`` has ``size(len(names))`` bytes for each worker.
+        """
+        self._names = tuple(names)
+        size = self.size(len(names))
+        words = (block or memoryview(bytearray(size))).cast("Q")
+        length = size // _WORD
+        self._regions = [words[at : at + length] for at in range(0, len(words), length or 1)]
+        self._own = self._regions[worker] if length else words
+
+    @staticmethod
+    def size(destinations: int) -> int:
+        """Bytes of one worker's region."""
+        return destinations * len(COLUMNS) * _WORD
+
+    def publish(self, destination: int, figures: Sequence[int]) -> None:
+        """Write the figures of a destination, by index, in the order of ``COLUMNS``."""
+        at = destination * len(COLUMNS)
+        self._own[at : at + len(COLUMNS)] = memoryview(array("Q", figures))
+
+    def total(self, name: str, column: str) -> int:
+        """Return the sum over all workers."""
+        at = self._names.index(name) * len(COLUMNS) + COLUMNS.index(column)
+        return sum(region[at] for region in self._regions)
+
+    def render(self) -> Iterator[str]:
+        """Yield lines in Prometheus' text format."""
+        for column, meaning in (_COUNTERS | _GAUGES).items():
+            counts = column in _COUNTERS
+            metric = f"wxgate_dispatch_{column}{'_total' if counts else ''}"
+            yield f"# HELP {metric} {meaning}"
+            yield f"# TYPE {metric} {'counter' if counts else 'gauge'}"
+            for name in self._names:
+                label = name.replace("\\", r"\\").replace('"', r"\"")
+                yield f'{metric}{{destination="{label}"}} {self.total(name, column)}'

@@ -1,0 +1,37 @@
+"""The figures of all workers, side by side and added up."""
+
+from __future__ import annotations
+
+from wxgate.dispatch.board import COLUMNS, Board
+
+NAMES = ["upstream:orders", 'http://x/"y"']
+
+
+def test_each_worker_writes_its_own_and_all_are_added_up() -> None:
+    """In one block that they share."""
+    block = memoryview(bytearray(Board.size(2) * 3))
+    first, last = Board(NAMES, block, 0), Board(NAMES, block, 2)
+    first.publish(0, range(10, 20))
+    last.publish(0, range(100, 110))
+    last.publish(1, [7] * len(COLUMNS))
+    last.publish(1, [8] * len(COLUMNS))
+    for board in (first, last):
+        assert [board.total(NAMES[0], column) for column in COLUMNS] == list(range(110, 130, 2))
+        assert board.total(NAMES[1], "behind") == 8
+
+
+def test_prometheus_can_read_it() -> None:
+    """Counters and gauges, each with its help; a quote in a name is escaped."""
+    board = Board(NAMES)
+    board.publish(1, range(len(COLUMNS)))
+    lines = list(board.render())
+    assert "# TYPE wxgate_dispatch_delivered_total counter" in lines
+    assert "# TYPE wxgate_dispatch_behind gauge" in lines
+    assert r'wxgate_dispatch_retried_total{destination="http://x/\"y\""} 1' in lines
+    assert 'wxgate_dispatch_parked{destination="upstream:orders"} 0' in lines
+    assert len(lines) == len(COLUMNS) * 4
+
+
+def test_without_destinations_there_is_nothing_to_show() -> None:
+    """But nothing breaks."""
+    assert [line for line in Board([]).render() if not line.startswith("#")] == []

@@ -325,6 +325,83 @@ def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
     play(run())
 
 
+def test_what_waited_for_a_dead_destination_goes_when_it_is_back() -> None:
+    """All at once with the first success; but whoever was told how long waits that long."""
+
+    async def run() -> None:
+        healed = False
+
+        async def behave(name: str, tries: int) -> bytes:
+            if name.startswith("told") and tries == 1:
+                raise busy(429, 1000.0)
+            if not healed:
+                raise busy(0)
+            return b""
+
+        service = Service(behave)
+        world = World(service)
+        world.resume()
+        world.record("told")
+        for at in range(20):
+            world.record(f"k{at}")
+        start = loop().time()
+        await asyncio.sleep(500)
+        assert world.dispatcher.snapshot()[0].down
+        healed = True
+        await loop().rest()
+        done = {name: time - start for time, name in service.log}
+        assert round(done.pop("told/1")) == 1000
+        assert len({round(time) for time in done.values()}) == 1
+        assert in_order(service.taken)
+
+    play(run())
+
+
+def test_a_probe_that_cannot_be_read_gives_its_turn_back() -> None:
+    """A journal that fails for a while does not leave the gate half-open for ever."""
+
+    async def run() -> None:
+        healed = False
+
+        async def behave(_: str, __: int) -> bytes:
+            if not healed:
+                raise busy(0)
+            return b""
+
+        world = World(Service(behave), limits=Limits(queue=2, concurrency=1))
+        world.resume()
+        for at in range(10):
+            world.record(f"k{at}")
+        await asyncio.sleep(100)
+        assert world.dispatcher.snapshot()[0].down
+        world.log.failing = True
+        await asyncio.sleep(300)
+        world.log.failing, healed = False, True
+        await loop().rest()
+        assert world.left() == []
+
+    play(run())
+
+
+def test_a_sink_that_never_waits_leaves_the_loop_to_others() -> None:
+    """A worker steps aside now and then."""
+
+    async def run() -> None:
+        world = World(Service(), limits=Limits(concurrency=1))
+        world.resume()
+        await loop().rest()
+        for at in range(1000):
+            world.record(f"k{at}")
+        turns = 0
+        while world.dispatcher.snapshot()[0].delivered < 1000:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= 1000 // 64
+        await loop().rest()
+
+    play(run())
+
+
 def test_a_flapping_destination_is_served_whenever_it_is_up() -> None:
     """Half-open never sticks, and all is delivered in the end."""
 
@@ -542,13 +619,14 @@ def test_an_answer_reaches_whoever_waits() -> None:
         world.resume()
         await loop().rest()
         answer = world.dispatcher.await_answer(1)
-        routes = ((0, (0,), False), (1, (0,), True), (2, (0,), True), (1, (0,), True))
+        routes = ((0, (0,), False), (1, (0,), True), (2, (0,), True), (1, (9,), True))
         world.record("a", destinations=routes)
         await asyncio.sleep(1)
         assert not answer.done()
         assert await answer == b"answer"
         await loop().rest()
         assert [len(service.taken) for service in world.services] == [1, 1, 1]
+        assert set(world.services[1].nodes) == {(0,)}
 
     play(run())
 

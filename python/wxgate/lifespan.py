@@ -14,7 +14,7 @@ from wxcore._wxcore import Gateway as Core
 
 from wxgate.admin import Admin, Status
 from wxgate.admit import Admission
-from wxgate.dispatch import Dispatcher
+from wxgate.dispatch import Board, Dispatcher
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
@@ -43,6 +43,7 @@ class Shared:
     """What the parent of several workers made before they forked."""
 
     counters: memoryview | None = None
+    board: memoryview | None = None
     worker: int = 0
     admin: socket.socket | None = None
     stopping: memoryview | None = None
@@ -80,11 +81,17 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     made = plan(settings, handlers)
     layout = Layout([name for name, _ in core.accounts()], made.names, destinations(settings))
     counters = Counters(layout, shared.counters, shared.worker)
+    board = Board(made.names, destinations(settings), shared.board, shared.worker)
     place = folder(settings.journal, shared.worker)
     journal = open_journal(settings.journal, place, made, _now())
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     dispatcher = Dispatcher(
-        made.places, made.routes, nodes=nodes_of(core, made), dead=dead, tally=counters.tally
+        made.places,
+        made.routes,
+        nodes=nodes_of(core, made),
+        dead=dead,
+        tally=counters.tally,
+        publish=board.publish,
     )
     claims = _claims(settings)
     flights = Flights(core, claims, journal, dispatcher, counters)
@@ -105,7 +112,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     dispatcher.resume(journal, journal.orphans())
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
     adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
-    status = Status(settings.journal.durability, pipeline, dispatcher, journal)
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal, board)
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(

@@ -98,7 +98,7 @@ impl Gateway {
         match self.0.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
             wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
-            wxcore::gateway::Received::Event(delivery) => Received::event(py, *delivery),
+            wxcore::gateway::Received::Event(delivery) => Received::event(py, *delivery, account),
         }
     }
 
@@ -189,6 +189,8 @@ pub(crate) struct Received {
     #[pyo3(get)]
     event: Option<Py<PyBytes>>,
     delivery: Option<Box<Delivery>>,
+    /// The account's name; empty but for an event.
+    account: String,
 }
 
 impl Received {
@@ -201,6 +203,7 @@ impl Received {
             code,
             event: None,
             delivery: None,
+            account: String::new(),
         }
     }
 
@@ -209,9 +212,10 @@ impl Received {
         Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
     }
 
-    fn event(py: Python<'_>, delivery: Delivery) -> Self {
+    fn event(py: Python<'_>, delivery: Delivery, account: &str) -> Self {
         Self {
             outcome: "event",
+            account: account.to_owned(),
             event: Some(PyBytes::new(py, &delivery.event).unbind()),
             delivery: Some(Box::new(delivery)),
             ..Self::answered(py, &Answer::text(""), None)
@@ -226,6 +230,11 @@ impl Received {
             self.body = PyBytes::new(py, &delivery.ack.body).unbind();
         }
         self
+    }
+
+    /// What the journal keeps of an event: the account's name, and the rest.
+    pub(crate) fn parts(&self) -> PyResult<(&str, &Delivery)> {
+        Ok((&self.account, self.delivery()?))
     }
 
     fn delivery(&self) -> PyResult<&Delivery> {

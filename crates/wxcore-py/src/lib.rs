@@ -7,6 +7,7 @@
 mod convert;
 mod envelope;
 mod gateway;
+mod journal;
 mod journal_error;
 mod journal_reader;
 mod keys;
@@ -28,6 +29,8 @@ mod _wxcore {
     use crate::envelope::{Envelope, Opened};
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
+    #[pymodule_export]
+    use crate::journal::Journal;
     #[pymodule_export]
     use crate::journal_error::JournalError;
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use wxcore::journal::entry::Entry;
 use wxcore::journal::reader;
 
 /// A message in the journal.
@@ -34,6 +35,22 @@ impl Stored {
             wait: one.wait,
             folder: one.folder,
             undelivered: one.undelivered,
+        }
+    }
+
+    pub(crate) fn read(py: Python<'_>, seq: u64, entry: &Entry<'_>) -> Self {
+        Self {
+            event: PyBytes::new(py, entry.event).unbind(),
+            seq,
+            id: entry.id.to_owned(),
+            account: entry.account.to_owned(),
+            key: entry.key.to_owned(),
+            type_name: entry.type_name.to_owned(),
+            subject: entry.subject.map(str::to_owned),
+            accepted: entry.accepted.0,
+            wait: entry.wait,
+            folder: String::new(),
+            undelivered: Vec::new(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Delivery {
     pub type_name: String,
     /// Its routing key.
     pub key: String,
+    /// The user, or Pay's order.
+    pub subject: Option<String>,
     /// Where it goes; never empty.
     pub destinations: Vec<Destination>,
     /// What the sender is told once it is handed over.

@@ -86,6 +86,7 @@ impl Notice<'_> {
             prescribed: None,
             reply: outcome.reply,
             nonce: outcome.nonce,
+            subject: self.subject.as_deref().map(str::to_owned),
             key,
             id,
         })))

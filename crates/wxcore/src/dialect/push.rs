@@ -124,6 +124,7 @@ impl Push<'_> {
             event,
             type_name,
             key: key.to_owned(),
+            subject: subject.as_deref().map(str::to_owned),
             destinations,
             ack: reply::acknowledgement(self.account, &self.message),
             prescribed: self.prescribed(),

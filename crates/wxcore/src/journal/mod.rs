@@ -35,6 +35,8 @@ pub mod error;
 
 pub mod options;
 
+pub mod blob;
+
 mod bits;
 
 mod ledger;

@@ -8,6 +8,7 @@ __all__ = [
     "Envelope",
     "Gateway",
     "HashRing",
+    "Journal",
     "JournalError",
     "JournalReader",
     "Merchant",
@@ -480,6 +481,69 @@ class JournalError(OSError):
     """The journal cannot do what it was asked; ``code`` is a stable name for why."""
 
     code: Literal["locked", "version", "poisoned", "full", "refusing", "key", "corrupt", "invalid"]
+
+@final
+class Journal:
+    """The durable queue of one worker: messages are on disk before they are acknowledged.
+
+    ``options`` is one JSON object: ``destinations`` (names), ``routes`` (by route, the index of its
+    destination), ``lifetimes`` (milliseconds by account for which a retry is known as one), and
+    what differs from the defaults of ``segment_bytes``, ``durability``, ``key``, ``max_bytes``,
+    ``retain_ms`` and ``retain_bytes``. ``now`` is in milliseconds since 1970. Starts two threads:
+    not to be made before a fork. Raises ``JournalError``, and ``ValueError`` for options that make
+    no sense.
+    """
+
+    def __new__(cls, dir: StrPath, options: bytes, now: int) -> Journal: ...
+    def fileno(self) -> int:
+        """Readable after a commit, until ``progress`` is called."""
+    def append(self, batch: Sequence[Received], now: int) -> int:
+        """Queue messages, without waiting; the number of the first of them.
+
+        Raises ``JournalError``: ``full``, ``refusing`` or ``poisoned``. Then none is queued.
+        """
+    def remember(self, id: str, answer: bytes, expires: int) -> None:
+        """Keep the answer to message ``id`` for its retries until ``expires``; not waited for."""
+    def settle(self, destination: int, seqs: Sequence[int]) -> None:
+        """Say that a destination has taken messages, or put them among its dead letters."""
+    def advance(self, destination: int, cursor: int) -> None:
+        """Say how far a destination has considered messages."""
+    def read(
+        self, destination: int, after: int, limit: int, max_bytes: int
+    ) -> tuple[list[Stored], int]:
+        """Durable messages behind ``after`` that a destination has not settled, in order.
+
+        At most ``limit``, and ``max_bytes`` but for the first; the number is where to read on.
+        """
+    def progress(self) -> tuple[int, list[tuple[int, int]], str]:
+        """``(durable, failed, state)``.
+
+        Every message up to ``durable`` is on disk, but for the ranges ``failed`` (end excluded),
+        which are told once. ``state`` is ``open``, ``poisoned``, ``closed``, or why the disk takes
+        nothing at present.
+        """
+    @property
+    def recovered(self) -> dict[str, Any]:
+        """What was found when the journal was opened.
+
+        Figures, and ``undelivered``: ``(name, configured, cursor, count)`` of each destination,
+        those of the options first.
+        """
+    def claims(self) -> list[tuple[bytes, int, bytes | None]]:
+        """Take the claims that were found when the journal was opened.
+
+        ``(digest, expires, answer)``, the digest being the first 16 bytes of the id's SHA-256. A
+        second call gets none.
+        """
+    def reroute(self, options: bytes) -> None:
+        """Follow a new configuration: ``routes`` and ``lifetimes`` hold from now on.
+
+        Raises ``ValueError`` if they lead to destinations that the journal was not opened with.
+        """
+    def stats(self) -> dict[str, Any]:
+        """Figures."""
+    def close(self) -> None:
+        """Write what waits and a checkpoint, durably, and end the threads; may be called twice."""
 
 @final
 class JournalReader:

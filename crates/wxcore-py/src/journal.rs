@@ -14,7 +14,7 @@ use wxcore::config::ReplyMode;
 use wxcore::journal::blob::{self, Table};
 use wxcore::journal::disk::Disk;
 use wxcore::journal::entry::{Destinations, Entry, digest};
-use wxcore::journal::index::IndexFiles;
+use wxcore::journal::index::files::IndexFiles;
 use wxcore::journal::sidecar::Claim;
 use wxcore::journal::{self as core, Recovered, Reply, State};
 use wxcore::time::UnixMillis;

@@ -1,0 +1,178 @@
+"""The journal as the server uses it: a batch in, a file descriptor that wakes, messages out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import select
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+import wxcore
+from wxcore._wxcore import Gateway, Received
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = 1714112445
+ENVELOPE = wxcore.Envelope("SentinelToken", "A" * 43, "wx1")
+ACCOUNT: dict[str, Any] = {
+    "name": "shop",
+    "kind": "official",
+    "receive_ids": ["wx1"],
+    "tokens": ["SentinelToken"],
+    "aes_keys": ["A" * 43],
+    "mode": "safe",
+    "format": "xml",
+    "max_age": 600,
+}
+UPSTREAM = {"name": "u", "nodes": [{"url": "http://a"}]}
+ROUTES = [
+    {"when": {}, "upstream": 0, "also": True, "reply": "wait"},
+    {"when": {}, "upstream": 0, "also": True},
+    {"when": {}, "upstream": 0},
+]
+GATEWAY = Gateway(
+    json.dumps({"accounts": [ACCOUNT], "upstreams": [UPSTREAM], "routes": ROUTES}).encode()
+)
+OPTIONS: dict[str, Any] = {
+    "destinations": ["upstream:u", "log:"],
+    "routes": [0, 1, 0],
+    "lifetimes": {"shop": 60_000},
+    "segment_bytes": 1 << 20,
+}
+
+
+def push(number: int) -> Received:
+    """A text message as WeChat sends it."""
+    xml = (
+        f"<xml><ToUserName>gh_1</ToUserName><FromUserName>user{number}</FromUserName>"
+        f"<CreateTime>{NOW}</CreateTime><MsgType>text</MsgType>"
+        f"<Content>hello</Content><MsgId>{number}</MsgId></xml>"
+    )
+    body, signature = ENVELOPE.seal(xml.encode(), timestamp=str(NOW), nonce="n")
+    query = {
+        "signature": ENVELOPE.sign(str(NOW), "n"),
+        "timestamp": str(NOW),
+        "nonce": "n",
+        "msg_signature": signature,
+    }
+    received = GATEWAY.receive("shop", None, "POST", urlencode(query), [], body, NOW * 1000)
+    assert received.outcome == "event"
+    return received
+
+
+def opened(folder: Path, **change: object) -> wxcore.Journal:
+    """A journal in a folder."""
+    return wxcore.Journal(folder / "00", json.dumps(OPTIONS | change).encode(), NOW * 1000)
+
+
+def kept(journal: wxcore.Journal, *numbers: int) -> int:
+    """Append and wait as an event loop does; the first number."""
+    first = journal.append([push(number) for number in numbers], NOW * 1000)
+    while True:
+        select.select([journal], [], [])
+        durable, failed, state = journal.progress()
+        assert (failed, state) == ([], "open")
+        if durable >= first + len(numbers) - 1:
+            return first
+
+
+def test_what_is_kept_is_read_and_settled(tmp_path: Path) -> None:
+    """A batch is one crossing; a destination reached by two routes gets a message once."""
+    journal = opened(tmp_path)
+    assert kept(journal, 7, 8, 9) == 1
+    for destination in (0, 1):
+        stored, position = journal.read(destination, 0, 100, 1 << 20)
+        assert [one.seq for one in stored] == [1, 2, 3]
+        assert position == 3
+    one = stored[0]
+    event = json.loads(one.event)
+    assert (one.id, one.type, one.key) == ("shop:m:7", event["type"], "user7")
+    assert (one.account, one.subject, one.wait) == ("shop", "user7", True)
+    assert (one.accepted, event["id"]) == (NOW * 1000, "shop:m:7")
+    journal.settle(0, [1, 3])
+    assert [one.seq for one in journal.read(0, 0, 100, 1 << 20)[0]] == [2]
+    assert journal.stats()["unsettled"] == [("upstream:u", 1), ("log:", 3)]
+    assert journal.stats()["oldest_unsettled"] == NOW * 1000
+    journal.close()
+    assert journal.progress()[2] == "closed"
+
+
+def test_the_descriptor_is_readable_only_after_a_commit(tmp_path: Path) -> None:
+    """And no longer once progress was asked for."""
+    journal = opened(tmp_path)
+    assert select.select([journal], [], [], 0)[0] == []
+    kept(journal, 1)
+    assert select.select([journal], [], [], 0)[0] == []
+
+
+def test_a_restart_finds_messages_claims_and_answers(tmp_path: Path) -> None:
+    """Settled ones stay settled; the answer to one is given to its retries."""
+    journal = opened(tmp_path)
+    kept(journal, 1, 2)
+    journal.settle(0, [1])
+    journal.settle(1, [1, 2])
+    journal.remember("shop:m:2", b"<xml/>", NOW * 1000 + 5)
+    journal.close()
+    del journal
+    journal = opened(tmp_path)
+    found = journal.recovered
+    assert found["undelivered"] == [("upstream:u", True, 1, 1), ("log:", True, 2, 0)]
+    assert (found["messages"], found["torn_bytes"], found["lost_messages"]) == (2, 0, 0)
+    digest = {
+        number: hashlib.sha256(f"shop:m:{number}".encode()).digest()[:16] for number in (1, 2)
+    }
+    claims = {claim[0]: claim[1:] for claim in journal.claims()}
+    assert claims[digest[1]] == (NOW * 1000 + 60_000, None)
+    assert claims[digest[2]][1] == b"<xml/>"
+    assert journal.claims() == []
+    assert kept(journal, 3) == 3
+
+
+def test_errors_have_stable_codes(tmp_path: Path) -> None:
+    """A second opener, a wrong key; and options that make no sense are no journal's failure."""
+    key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    journal = opened(tmp_path, key=key)
+    kept(journal, 1)
+    with pytest.raises(wxcore.JournalError) as caught:
+        opened(tmp_path, key=key)
+    assert caught.value.code == "locked"
+    assert isinstance(caught.value, OSError)
+    journal.close()
+    del journal
+    with pytest.raises(wxcore.JournalError, match=r"journal\.key") as caught:
+        opened(tmp_path)
+    assert caught.value.code == "key"
+    for change in (
+        {"routes": [2]},
+        {"key": "c2hvcnQ="},
+        {"durability": "no"},
+        {"segment_bytes": 1},
+    ):
+        with pytest.raises(ValueError, match="."):
+            opened(tmp_path / "other", **change)
+
+
+def test_a_full_journal_refuses_the_whole_batch(tmp_path: Path) -> None:
+    """And says so at once."""
+    journal = opened(tmp_path, max_bytes=5000)
+    with pytest.raises(wxcore.JournalError) as caught:
+        journal.append([push(number) for number in range(1, 20)], NOW * 1000)
+    assert caught.value.code == "full"
+    assert journal.stats()["next_seq"] == 1
+
+
+def test_routes_may_change_but_not_destinations(tmp_path: Path) -> None:
+    """As a reloaded configuration has them."""
+    journal = opened(tmp_path)
+    journal.reroute(json.dumps(OPTIONS | {"routes": [1, 1, 1]}).encode())
+    kept(journal, 1)
+    assert journal.read(0, 0, 10, 1 << 20)[0] == []
+    assert len(journal.read(1, 0, 10, 1 << 20)[0]) == 1
+    with pytest.raises(ValueError, match="destinations"):
+        journal.reroute(json.dumps(OPTIONS | {"destinations": ["a", "b"]}).encode())
+    journal.reroute(json.dumps(OPTIONS | {"routes": []}).encode())
+    with pytest.raises(ValueError, match="route"):
+        journal.append([push(2)], NOW * 1000)

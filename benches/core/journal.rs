@@ -22,7 +22,10 @@ const ROUNDS: usize = 5;
 const RECORD: usize = 1024;
 
 fn main() {
-    let folder = std::env::args().nth(1).map(PathBuf::from).expect("a folder");
+    let folder = std::env::args()
+        .nth(1)
+        .map(PathBuf::from)
+        .expect("a folder");
     let folder = folder.join("wxgate-journal-bench");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("the folder can be made");
@@ -58,7 +61,11 @@ fn median(rates: &mut [f64]) -> f64 {
 /// Groups a second that the disk takes.
 fn raw(path: &Path, group: usize) -> f64 {
     let size = 64 << 20;
-    let file = std::fs::File::options().create(true).truncate(true).write(true).open(path);
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(path);
     let file = file.expect("a file");
     file.write_all_at(&vec![0; size], 0).expect("written");
     file.sync_all().expect("synced");
@@ -87,10 +94,17 @@ fn open(dir: &Path, durability: Durability) -> Kept {
     let on_commit = Box::new(move || {
         let _ = sender.send(());
     });
-    let options = Options { durability, ..Options::new(vec!["a".to_owned()]) };
+    let options = Options {
+        durability,
+        ..Options::new(vec!["a".to_owned()])
+    };
     let (journal, recovered) =
         Journal::open(Arc::new(Disk), dir, options, NOW, on_commit).expect("it opens");
-    Kept { journal, commits, recovered }
+    Kept {
+        journal,
+        commits,
+        recovered,
+    }
 }
 
 impl Kept {
@@ -153,5 +167,8 @@ fn recovery(folder: &Path) {
     let kept = open(&dir, Durability::Data);
     let took = start.elapsed();
     assert_eq!(kept.recovered.messages, groups as u64 * 1024);
-    println!("\n1 GB, {} undelivered: opened in {took:?}", kept.recovered.undelivered[0].count);
+    println!(
+        "\n1 GB, {} undelivered: opened in {took:?}",
+        kept.recovered.undelivered[0].count
+    );
 }

@@ -494,7 +494,7 @@ class Journal:
     no sense.
     """
 
-    def __new__(cls, dir: StrPath, options: bytes, now: int) -> Journal: ...
+    def __new__(cls, folder: str | PathLike[str], options: bytes, now: int) -> Journal: ...
     def fileno(self) -> int:
         """Readable after a commit, until ``progress`` is called."""
     def append(self, batch: Sequence[Received], now: int) -> int:
@@ -502,8 +502,8 @@ class Journal:
 
         Raises ``JournalError``: ``full``, ``refusing`` or ``poisoned``. Then none is queued.
         """
-    def remember(self, id: str, answer: bytes, expires: int) -> None:
-        """Keep the answer to message ``id`` for its retries until ``expires``; not waited for."""
+    def remember(self, message: str, answer: bytes, expires: int) -> None:
+        """Keep the answer to the message of that id until ``expires``; not waited for."""
     def settle(self, destination: int, seqs: Sequence[int]) -> None:
         """Say that a destination has taken messages, or put them among its dead letters."""
     def advance(self, destination: int, cursor: int) -> None:

@@ -77,7 +77,7 @@ pub(crate) struct Journal {
 #[pymethods]
 impl Journal {
     #[new]
-    fn new(py: Python<'_>, dir: PathBuf, options: &[u8], now: i64) -> PyResult<Self> {
+    fn new(py: Python<'_>, folder: PathBuf, options: &[u8], now: i64) -> PyResult<Self> {
         let configured = blob::read(options).map_err(|problem| config_error(&[problem]))?;
         let mut options = configured.options;
         options.sidecar = Some(Arc::new(IndexFiles));
@@ -85,7 +85,7 @@ impl Journal {
         let ringer = Arc::clone(&bell);
         let on_commit = Box::new(move || ringer.ring());
         let opened = py.detach(|| {
-            core::Journal::open(Arc::new(Disk), &dir, options, UnixMillis(now), on_commit)
+            core::Journal::open(Arc::new(Disk), &folder, options, UnixMillis(now), on_commit)
         });
         let (inner, recovered) = opened.map_err(|error| raised(py, &error))?;
         Ok(Self {
@@ -139,10 +139,10 @@ impl Journal {
         first.map_err(|error| raised(py, &error))
     }
 
-    /// Keeps the answer to message `id` for its retries until `expires`; not waited for.
-    fn remember(&self, id: &str, answer: &[u8], expires: i64) {
+    /// Keeps the answer to the message of that id until `expires`; not waited for.
+    fn remember(&self, message: &str, answer: &[u8], expires: i64) {
         self.inner.remember(&Reply {
-            digest: digest(id),
+            digest: digest(message),
             expires: UnixMillis(expires),
             answer: answer.to_vec(),
         });

@@ -14,6 +14,7 @@ class Said:
     user: str
     asks: bool
     """Whether its route waits for the service's answer."""
+    is_event: bool = False
     first_sent: float = 0.0
     acknowledged: float | None = None
     """When the first acknowledgement came, or None."""

@@ -90,10 +90,9 @@ class Driver:
 
     async def send(self, load: Load) -> None:
         """Send a load; returns when the last message has left for the first time."""
-        schedule = list(self._schedule(load))
         loop = asyncio.get_running_loop()
         started = loop.time()
-        for due in schedule:
+        for due in self._schedule(load):
             if (early := started + due.at - loop.time()) > 0:
                 await asyncio.sleep(early)
             self.books.lag = max(self.books.lag, loop.time() - started - due.at)
@@ -124,7 +123,7 @@ class Driver:
             again = chance.random() < load.duplicates
             again_after = chance.random() * load.duplicates_within if again else None
             message = self._message(number, user, is_event=is_event, asks=asks, load=load)
-            yield _Due(at, message, Said(number, user, asks), again_after)
+            yield _Due(at, message, Said(number, user, asks, is_event), again_after)
 
     def _message(
         self, number: int, user: str, *, is_event: bool, asks: bool, load: Load

@@ -5,12 +5,12 @@ Every check adds sentences to a list of faults; an empty list is a run in which 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator, Sequence, Set
 
     from .books import Books, Said
     from .sink import Shelf
@@ -21,11 +21,24 @@ ACKNOWLEDGED = "success"
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """One end of the gateway that it could not prepare for, in seconds of the loop's clock."""
+
+    down: float
+    """When it was up for certain, before it was killed."""
+    up: float
+    """When it was seen to be up again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """What a row allows."""
 
     duplicates: int = 0
-    """Messages taken again, summed up."""
+    """Messages taken again, summed up, that no outage explains."""
+    outages: Sequence[Outage] = ()
+    in_flight: int = 0
+    """Messages taken again for each outage: those that were being delivered."""
     replies: int = 0
     """Messages whose tries were given different replies (a crash between two tries may do that)."""
     silent: int = 0
@@ -64,9 +77,27 @@ def _loss(books: Books, shelf: Shelf, buried: Set[int]) -> Iterator[str]:
 
 
 def _duplicates(shelf: Shelf, bounds: Bounds) -> Iterator[str]:
-    if shelf.duplicates > bounds.duplicates:
-        again = {number for number, count in shelf.numbers.items() if count > 1}
-        yield f"{shelf.duplicates} duplicates, {bounds.duplicates} allowed: {_some(again)}"
+    """Each needs an outage between the first time and the second, and an outage has few."""
+    last: dict[int, float] = {}
+    explained: Counter[float] = Counter()
+    unexplained: list[int] = []
+    for one in shelf.taken:
+        former = last.get(one.number)
+        last[one.number] = one.at
+        if former is None:
+            continue
+        for outage in bounds.outages:
+            if former <= outage.up and one.at >= outage.down:
+                explained[outage.down] += 1
+                break
+        else:
+            unexplained.append(one.number)
+    if len(unexplained) > bounds.duplicates:
+        yield (
+            f"{len(unexplained)} duplicates, {bounds.duplicates} allowed: {_some(set(unexplained))}"
+        )
+    if explained and (most := max(explained.values())) > bounds.in_flight:
+        yield f"{most} duplicates around one outage, {bounds.in_flight} allowed"
 
 
 def _invention(books: Books, shelf: Shelf) -> Iterator[str]:
@@ -91,7 +122,9 @@ def _replies(books: Books, bounds: Bounds) -> Iterator[str]:
     if len(differing) > bounds.replies:
         yield f"{len(differing)} messages had several replies: {_some(differing)}"
     uncalled = {
-        one.number for one in books.said.values() if not one.asks and {*one.replies} - {ACKNOWLEDGED}
+        one.number
+        for one in books.said.values()
+        if not one.asks and {*one.replies} - {ACKNOWLEDGED}
     }
     if uncalled:
         yield f"messages that nobody answered had a reply: {_some(uncalled)}"

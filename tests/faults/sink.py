@@ -63,6 +63,8 @@ class Arrival:
     id: str
     key: str
     asks: bool
+    at: float = 0.0
+    """When it came, in seconds of the loop's clock."""
 
 
 @dataclass(slots=True)
@@ -84,6 +86,12 @@ class Shelf:
         self.taken.append(arrival)
         self.numbers[arrival.number] += 1
 
+    def add(self, other: Shelf) -> None:
+        """Count what another service took as well."""
+        self.taken += other.taken
+        self.numbers += other.numbers
+        self.arrived += other.arrived
+
     @property
     def duplicates(self) -> int:
         """How many were taken more than once, counted by the times too many."""
@@ -93,12 +101,13 @@ class Shelf:
 def arrivals(content_type: bytes, body: bytes) -> list[Arrival]:
     """The messages of a request: one, or a batch."""
     events = _EVENTS.decode(body) if b"batch" in content_type else [_EVENT.decode(body)]
-    return [_arrival(event) for event in events]
+    now = asyncio.get_running_loop().time()
+    return [_arrival(event, now) for event in events]
 
 
-def _arrival(event: _Event) -> Arrival:
+def _arrival(event: _Event, now: float) -> Arrival:
     text = str(event.data.get("EventKey") or event.data["Content"]).split(" ", 1)[0]
-    return Arrival(int(text.removeprefix("?")), event.id, event.partitionkey, text[0] == "?")
+    return Arrival(int(text.removeprefix("?")), event.id, event.partitionkey, text[0] == "?", now)
 
 
 class Sink:

@@ -48,8 +48,8 @@ impl Facts for Asked {
 
     fn field(&self, path: &str) -> Option<Cow<'_, str>> {
         match path {
-            "MsgType" => self.0.msg_type().map(Cow::Owned),
-            "Event" => self.0.event().map(Cow::Owned),
+            "MsgType" => self.0.msg_type(),
+            "Event" => self.0.event(),
             path => self.0.fields.path(path),
         }
     }

@@ -1,14 +1,18 @@
 """WeChat's callback protocols, fast: verify, decrypt, seal, sign and route.
 
-The logic is Rust (``crates/wxcore``); this package only names it. Nothing here reads a clock, a
-file or the environment: time is an argument.
+The logic is Rust (``crates/wxcore``); this package only names it. Nothing here reads a clock
+or the environment, and nothing but the journal a file: time is an argument.
 """
 
 from wxcore._wxcore import (
     ApiSecurity,
     Certificate,
+    Claims,
     Envelope,
     HashRing,
+    Journal,
+    JournalError,
+    JournalReader,
     Merchant,
     Opened,
     PartnerSender,
@@ -22,6 +26,7 @@ from wxcore._wxcore import (
     Rejected,
     Sm2PrivateKey,
     Sm2PublicKey,
+    Stored,
     aead_open,
     aead_seal,
     generate_rsa_key,
@@ -46,8 +51,12 @@ from wxcore._wxcore import (
 __all__ = [
     "ApiSecurity",
     "Certificate",
+    "Claims",
     "Envelope",
     "HashRing",
+    "Journal",
+    "JournalError",
+    "JournalReader",
     "Merchant",
     "Opened",
     "PartnerSender",
@@ -61,6 +70,7 @@ __all__ = [
     "Rejected",
     "Sm2PrivateKey",
     "Sm2PublicKey",
+    "Stored",
     "aead_open",
     "aead_seal",
     "generate_rsa_key",

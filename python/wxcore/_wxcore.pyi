@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, final
+from os import PathLike
+from typing import Any, Literal, Self, final
 
 __all__ = [
     "ApiSecurity",
@@ -7,6 +8,8 @@ __all__ = [
     "Envelope",
     "Gateway",
     "HashRing",
+    "JournalError",
+    "JournalReader",
     "Merchant",
     "Opened",
     "PartnerSender",
@@ -21,6 +24,7 @@ __all__ = [
     "Rejected",
     "Sm2PrivateKey",
     "Sm2PublicKey",
+    "Stored",
     "aead_open",
     "aead_seal",
     "check",
@@ -55,7 +59,8 @@ class Envelope:
 
     ``token``, ``encoding_aes_key`` and ``receive_id`` (appid, corpid, suite id or component appid)
     each take one string or several: all of them verify and open, the first signs and seals.
-    Raises ``ValueError`` for a key that is not 43 characters of base64.
+    Without any key (``[]``) it serves plain mode: it checks and signs, and whatever needs a key
+    raises ``ValueError``, as a key does that is not 43 characters of base64.
     """
 
     def __new__(
@@ -97,7 +102,11 @@ class Envelope:
 
 @final
 class Opened:
-    """A message that was verified, decrypted and parsed."""
+    """A message that was verified, decrypted and parsed; ``opened[name]`` is one field's value.
+
+    Values become Python objects when they are asked for: turning a long Chinese text into ``str``
+    costs half as much as verifying and decrypting it.
+    """
 
     @property
     def content(self) -> bytes:
@@ -110,10 +119,13 @@ class Opened:
         """Index of the key that opened it."""
     @property
     def fields(self) -> dict[str, Any]:
-        """Its fields under WeChat's names: text, for JSON numbers too; repeated ones are lists.
+        """All its fields under WeChat's names, in their order; made on first use, and kept.
 
-        Made on first use: turning Chinese text into ``str`` costs as much as all the rest.
+        Text of XML stays text; values of JSON keep their kind; what repeats is a list, what is
+        nested a dict.
         """
+    def __getitem__(self, key: str, /) -> Any:  # noqa: ANN401 (as JSON has it)
+        """One of ``fields``, without making the others. Raises ``KeyError`` if there is none."""
     def get(self, name: str) -> str | None:
         """The text of one top-level field; None if absent, empty or nested."""
 
@@ -322,6 +334,43 @@ class Sm2PublicKey:
         """SM2 with SM3; the signature is DER."""
 
 @final
+class Stored:
+    """A message in the journal."""
+
+    @property
+    def seq(self) -> int:
+        """Its number in its folder."""
+    @property
+    def id(self) -> str:
+        """The idempotency key."""
+    @property
+    def account(self) -> str: ...
+    @property
+    def key(self) -> str:
+        """The routing key."""
+    @property
+    def type(self) -> str:
+        """The CloudEvents type."""
+    @property
+    def subject(self) -> str | None:
+        """The user, or Pay's order."""
+    @property
+    def accepted(self) -> int:
+        """When it was accepted, in milliseconds since 1970."""
+    @property
+    def event(self) -> bytes:
+        """The CloudEvent, as JSON."""
+    @property
+    def wait(self) -> bool:
+        """Whether the sender waits for a reply."""
+    @property
+    def folder(self) -> str:
+        """The worker's folder; empty where a journal reads its own."""
+    @property
+    def undelivered(self) -> list[str]:
+        """Destinations that have not taken it yet; empty where a journal reads its own."""
+
+@final
 class Sm2PrivateKey:
     """An SM2 private key, from PEM. Shows nothing of itself. Raises ``ValueError``."""
 
@@ -364,7 +413,7 @@ def hmac_base64(key: str, message: bytes) -> str:
     """HMAC-SHA256 in base64: WeCom's payment tool."""
 
 def pay_sig(app_key: str, uri: str, body: bytes) -> str:
-    """Virtual payment: ``pay_sig`` over the path without query and the body."""
+    """Virtual payment: ``pay_sig`` over the path, its query left out, and the body."""
 
 def user_signature(session_key: str, body: bytes) -> str:
     """Virtual payment: ``signature`` under the user's session key."""
@@ -427,6 +476,11 @@ class Gateway:
 
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
+    def nodes(self, route: int, key: str, account: str, id: str, seq: int) -> list[int]:
+        """Nodes of a route by index, the chosen one first, for a message that was read back.
+
+        ``seq`` stands for a number that differs from message to message.
+        """
     @staticmethod
     def refusal(code: str) -> tuple[int, str, bytes]:
         """``(status, content_type, body)`` of the refusal for one of wxgate's own codes."""
@@ -434,6 +488,48 @@ class Gateway:
         """``(name, kind)`` of the accounts, in the order of the configuration."""
     def needs_headers(self, account: str) -> bool:
         """Whether requests to ``account`` are verified by their headers."""
+
+class JournalError(OSError):
+    """The journal cannot do what it was asked; ``code`` is a stable name for why."""
+
+    code: Literal["locked", "version", "poisoned", "full", "refusing", "key", "corrupt", "invalid"]
+
+@final
+class JournalReader:
+    """Reads a journal without a lock and without writing, also while a gateway writes.
+
+    ``dir`` holds the folders of the workers, or is one of them; ``key`` opens what is sealed.
+    Raises ``FileNotFoundError`` if no journal is there, ``ValueError`` for a key of other than 32
+    bytes. Its methods raise ``JournalError``: ``key`` if sealed under another key, ``version``.
+    """
+
+    def __new__(
+        cls,
+        dir: str | PathLike[str],  # noqa: A002 (as in the configuration)
+        key: bytes | None = None,
+    ) -> JournalReader: ...
+    def find(
+        self,
+        *,
+        openid: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        type: str | None = None,  # noqa: A002 (as in the event)
+        account: str | None = None,
+        id: str | None = None,  # noqa: A002 (as in the event)
+        limit: int = 100,
+        oldest_first: bool = False,
+    ) -> list[Stored]:
+        """Messages in the order of their acceptance, the newest first unless ``oldest_first``.
+
+        ``since`` (included) and ``until`` (not included) are in milliseconds since 1970.
+        """
+    def get(self, folder: str, seq: int) -> Stored | None:
+        """Message ``seq`` of the worker whose folder is named ``folder``."""
+    def verify(self) -> dict[str, Any]:
+        """Read every record; damage is in the report, ``sound`` its summary."""
+    def stats(self) -> dict[str, Any]:
+        """Count what is kept and what waits, by destination."""
 
 @final
 class Received:
@@ -452,11 +548,17 @@ class Received:
     def code(self) -> str | None:
         """Why it was refused, as ``stage.reason``."""
     @property
-    def event(self) -> bytes | None:
-        """The CloudEvent, as JSON."""
-    @property
     def id(self) -> str:
         """The idempotency key. Only an event has this and the following."""
+    @property
+    def event(self) -> bytes:
+        """The CloudEvent, as JSON."""
+    @property
+    def account(self) -> str:
+        """The account's name."""
+    @property
+    def subject(self) -> str | None:
+        """The user, or Pay's order, where there is one."""
     @property
     def type(self) -> str:
         """The CloudEvents type."""
@@ -467,8 +569,98 @@ class Received:
     def destinations(self) -> list[tuple[int, list[int], bool]]:
         """Where it goes: ``(route, nodes, wait)`` by index, the chosen node first."""
     @property
+    def lifetime(self) -> int:
+        """How long a repetition has to be recognised, in milliseconds."""
+    @property
+    def waits(self) -> bool:
+        """Whether an answer is waited for."""
+    @property
     def nonce(self) -> tuple[str, int] | None:
         """A nonce that must be new, and until when to remember it, in milliseconds."""
     @property
     def prescribed(self) -> bool:
         """Whether the answer is prescribed, whatever the destinations say."""
+
+@final
+class Claims:
+    """The claims of one process, bounded by their number and by the bytes of the answers kept."""
+
+    def __new__(cls, capacity: int, answer_bytes: int) -> Self: ...
+    def claim(self, message: Received, now: int) -> bytes | bool:
+        """Ask for a message at ``now`` (ms).
+
+        ``True`` if it is new, and the asker's from now on; ``False`` if somebody has it; the answer
+        kept for it, or ``b""``, if it is done.
+        """
+    def complete(self, messages: list[Received], now: int) -> None:
+        """The messages are done at ``now`` (ms), and need no more than an acknowledgement."""
+    def answer(self, message: Received, answer: bytes, now: int) -> tuple[bytes, int]:
+        """The message is done at ``now`` (ms), with ``answer`` for whoever sends it again.
+
+        Returns the key and the end of its life (ms), by which the journal keeps them.
+        """
+    def abandon(self, message: Received) -> None:
+        """The message was not taken after all: its next try is new."""
+    def pending(self, message: Received, now: int) -> None:
+        """The message is on disk at ``now`` (ms) and its answer still to come.
+
+        A lease of one's own process does not expire; a store that is shared has to know.
+        """
+    def lease(self, id: str, until: int) -> bytes:
+        """Take a message that is on disk, but unfinished; in a shared store until ``until``.
+
+        Returns its key.
+        """
+    def restore(self, key: bytes, until: int, answer: bytes) -> None:
+        """A message is done until ``until`` (ms): as a journal remembers, or at last."""
+    @property
+    def dropped(self) -> int:
+        """How many claims and answers were dropped before their time, for want of room."""
+    def __len__(self) -> int: ...
+
+@final
+class Journal:
+    """A worker's journal: messages are on disk before their senders are told so."""
+
+    def __new__(cls, dir: str, options: bytes, key: bytes | None, now: int) -> Self:
+        """Open or create a journal at ``now`` (ms), with the exclusive lock of its folder.
+
+        ``options`` is JSON: ``segment_bytes``, ``durability`` (``"buffer"``, ``"data"``,
+        ``"full"``), ``max_bytes``, ``retain_ms``, ``retain_bytes``, ``destinations`` (names) and
+        ``routes`` (for each route the index of its destination). ``key`` (32 bytes) seals at rest.
+        Raises ``JournalError``, or ``ValueError`` for the options.
+        """
+    def fileno(self) -> int:
+        """A descriptor that becomes readable after each commit; ``progress`` empties it."""
+    def append(self, messages: list[Received], now: int) -> int:
+        """Queue messages at ``now`` (ms), without waiting; return the number of the first.
+
+        They are on disk once ``progress`` says so. Raises ``JournalError``; then none is queued.
+        """
+    def progress(self) -> tuple[int, list[tuple[int, int]], str]:
+        """What is durable: every message up to the number, but for ranges that failed since.
+
+        And the state: ``"open"``, ``"refusing"``, ``"poisoned"`` or ``"closed"``.
+        """
+    def settle(self, destination: int, seqs: Sequence[int]) -> None:
+        """Note that a destination has taken messages, or given them up."""
+    def advance(self, destination: int, cursor: int) -> None:
+        """Note how far a destination has considered messages."""
+    def read(
+        self, destination: int, after: int, limit: int, max_bytes: int
+    ) -> tuple[list[Stored], int]:
+        """Messages behind ``after`` that a destination has not settled; and how far it looked.
+
+        In order, at most ``limit`` of them, and ``max_bytes`` but for the first. Raises
+        ``JournalError``.
+        """
+    def remember(self, key: bytes, until: int, answer: bytes) -> None:
+        """Keep an answer for retries: ``key`` and ``until`` as ``Claims.answer`` gave them."""
+    def claims(self) -> list[tuple[bytes, int, bytes]]:
+        """The claims of earlier processes, once: key, end of life (ms), answer or ``b""``."""
+    def orphans(self) -> list[str]:
+        """Destinations that messages are kept for and that the options do not name."""
+    def stats(self) -> dict[str, Any]:
+        """Figures: of the files, of what waits, of what was found at the start."""
+    def close(self) -> None:
+        """Write what waits, durably, and let the folder go."""

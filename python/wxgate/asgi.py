@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from wxgate import refused
+
 if TYPE_CHECKING:
+    from wxgate.flight import Answer
     from wxgate.lifespan import State
-    from wxgate.pipeline import Answer
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,8 +36,7 @@ async def serve(state: State, scope: Message, receive: Receive, send: Send) -> N
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
-    if status in (408, 413):
-        headers.append((b"connection", b"close"))
+    headers += [(name.encode(), value.encode()) for name, value in refused.headers(status)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from wxgate.settings.problems import Problem
 
@@ -31,6 +32,16 @@ class UnreadableConfigError(ConfigError):
     """The file is absent, cannot be opened, or is not TOML."""
 
 
+class TakenError(WxGateError):
+    """Another process has the journal."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder, and the setting to change."""
+        super().__init__(
+            f"journal.dir: {folder} is in use by another process; stop it, or choose another folder"
+        )
+
+
 class StoreError(WxGateError):
     """What must be remembered cannot be read or written."""
 
@@ -40,8 +51,17 @@ class SinkError(WxGateError):
 
 
 class SinkRetryError(SinkError):
-    """The destination may take it later: refused connection, timeout, 429, 5xx."""
+    """The destination may take it later: refused connection, timeout, 408, 425, 429, 5xx."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        """``after`` are the seconds that the destination asks for, if it names any."""
+        super().__init__(reason)
+        self.after = after
 
 
 class SinkRefusedError(SinkError):
     """The destination says no, and would say it again."""
+
+
+class SinkGoneError(SinkError):
+    """The destination is gone for good: 410."""

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from wxcore import Claims as OwnClaims
 from wxcore._wxcore import Gateway as Core
 
-from wxgate.admin import Admin
-from wxgate.dispatch import Dispatcher, build_sinks
+from wxgate.admin import Admin, Status
+from wxgate.admit import Admission
+from wxgate.dispatch import Dispatcher
+from wxgate.dispatch.build import plan
+from wxgate.dispatch.dead import FILE, Dead
+from wxgate.flights import Flights
+from wxgate.journals import folder, nodes_of, open_journal, raw_key, recall
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
-from wxgate.refusals import RefusalLog
+from wxgate.record import Recorder
+from wxgate.refused import RefusalLog
 from wxgate.settings import Settings, core_blob
-from wxgate.sinks.function import FunctionSink
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from wxcore import Journal
 
     from wxgate.handlers import Registered
+    from wxgate.stores import Claims
     from wxgate.stores.nonces import Nonces
 
-NONCES = Path("data/state/nonces.sqlite3")
+_HANDLERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class Shared:
     admin: socket.socket | None = None
     stopping: memoryview | None = None
     """One byte, set as soon as the parent is told to stop."""
+    give_up: Callable[[], None] | None = None
+    """Ends all workers: the journal of one has failed for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,9 @@ class State:
 
     pipeline: Pipeline
     dispatcher: Dispatcher
+    dead: Dead
+    recorder: Recorder
+    journal: Journal
     counters: Counters
     nonces: Nonces | None
     admin: Admin | None
@@ -56,30 +71,44 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     """Compile the configuration and open what it names.
 
     Raises ``ValueError`` naming every problem, ``ImportError`` or ``AttributeError`` for a function
-    that is not there, ``OSError`` for the store of nonces.
+    that is not there, ``wxcore.JournalError`` for the journal, ``OSError`` for the other stores.
     """
     core = Core(_blob(settings, handlers))
-    counters = Counters(
-        Layout([name for name, _ in core.accounts()]), shared.counters, shared.worker
+    made = plan(settings, handlers)
+    layout = Layout([name for name, _ in core.accounts()], made.names, destinations(settings))
+    counters = Counters(layout, shared.counters, shared.worker)
+    place = folder(settings.journal, shared.worker)
+    journal = open_journal(settings.journal, place, made, _now())
+    dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
+    dispatcher = Dispatcher(
+        made.places, made.routes, nodes=nodes_of(core, made), dead=dead, tally=counters.tally
     )
-    sinks = [FunctionSink(one.function) for one in handlers]
-    dispatcher = Dispatcher([*sinks, *build_sinks(settings)])
+    claims = _claims(settings)
+    flights = Flights(core, claims, journal, dispatcher, counters)
+    recall(journal, claims, flights, made, _now())
+    recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
     nonces = _nonces(settings)
     pipeline = Pipeline(
         core,
-        dispatcher,
+        Admission(claims, nonces),
+        recorder,
+        flights,
         counters,
         RefusalLog(),
-        nonces,
         budgets=_budgets(settings),
         max_in_flight=settings.server.max_in_flight,
         stopping=shared.stopping,
     )
-    admin = None if shared.admin is None else await Admin.open(shared.admin, pipeline, counters)
+    dispatcher.resume(journal, journal.orphans())
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal)
+    admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(
         pipeline,
         dispatcher,
+        dead,
+        recorder,
+        journal,
         counters,
         nonces,
         admin,
@@ -91,10 +120,15 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
 
 async def close_state(state: State) -> None:
     """Stop taking, wait for what is open, release everything; in the reverse order of opening."""
+    before = time.monotonic()
     await state.pipeline.drain(state.drain)
+    left = max(0.0, state.drain - (time.monotonic() - before))
+    await state.dispatcher.drain(left)
     if state.admin is not None:
         await state.admin.aclose()
-    await state.dispatcher.aclose()
+    state.dead.close()
+    state.recorder.close()
+    state.journal.close()
     if state.nonces is not None:
         state.nonces.close()
 
@@ -112,15 +146,33 @@ def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:
     return msgspec.json.encode(document)
 
 
+def destinations(settings: Settings) -> int:
+    """For how many destinations there are counters: those of the file, and handlers besides."""
+    return len(settings.route) + _HANDLERS
+
+
 def _budgets(settings: Settings) -> dict[str, float]:
     general = settings.server.reply_budget
     return {name: account.budget or general for name, account in settings.account.items()}
 
 
+def _claims(settings: Settings) -> Claims:
+    if settings.server.workers == 1:
+        return OwnClaims(settings.state.max_claims, settings.state.max_answers)
+    # Imported here: sqlite3 costs 10 ms at the start.
+    from wxgate.stores.claims import SharedClaims  # noqa: PLC0415
+
+    return SharedClaims(Path(settings.journal.dir) / "claims.sqlite3")
+
+
 def _nonces(settings: Settings) -> Nonces | None:
     if not any(account.kind == "partner" for account in settings.account.values()):
         return None
-    # Imported here: sqlite3 costs 10 ms at the start, and few gateways have partners.
-    from wxgate.stores.nonces import Nonces  # noqa: PLC0415
+    from wxgate.stores.nonces import Nonces  # noqa: PLC0415 (as above)
 
-    return Nonces(NONCES)
+    return Nonces(Path(settings.journal.dir) / "nonces.sqlite3")
+
+
+def _now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 UNKNOWN = "-"
 """The row of requests to no account."""
 
-_OUTCOMES = ("answered", "accepted", "delivered", "replied", "late", "late_failed")
+_OUTCOMES = ("answered", "accepted", "repeated", "replied", "late")
+_DELIVERIES = ("delivered", "retried", "buried")
 _REPLY_PROBLEMS = (
     "reply.unreadable",
     "reply.unknown_type",
@@ -25,33 +26,46 @@ _REPLY_PROBLEMS = (
 )
 _HELP = {
     "answered": "URL verifications and probes answered.",
-    "accepted": "Messages acknowledged.",
-    "delivered": "Messages that every destination has taken.",
+    "accepted": "Messages recorded, each once, however often it was sent.",
+    "repeated": "Further tries of messages, answered like the first.",
+    "delivered": "Deliveries taken: one for each message and destination.",
+    "retried": "Deliveries not taken, to be tried again.",
+    "buried": "Dead letters: deliveries given up.",
     "replied": "Messages answered with a reply.",
     "late": "Messages acknowledged before the awaited answer came.",
-    "late_failed": "Of those, the ones whose destination failed afterwards.",
+    "refused": "Requests refused, and answers that were no reply, by code.",
 }
 _WORD = 8
 
 
 class Layout:
-    """Which counter stands where."""
+    """Which counter stands where: rows of accounts first, then rows of destinations."""
 
-    def __init__(self, accounts: Sequence[str]) -> None:
-        """One row for each account and one for unknown ones."""
+    def __init__(self, accounts: Sequence[str], destinations: Sequence[str], places: int) -> None:
+        """One row for each account, one for unknown ones, and ``places`` rows for destinations.
+
+        The parent of the workers, who makes the block, does not know the names of destinations.
+        """
         self.accounts = (UNKNOWN, *accounts)
+        self.destinations = tuple(destinations[:places])
         self.columns = (*_OUTCOMES, *_REPLY_PROBLEMS, *(code for code, *_ in reasons()))
         self._rows = {name: row * len(self.columns) for row, name in enumerate(self.accounts)}
         self._places = {name: place for place, name in enumerate(self.columns)}
+        self._deliveries = len(self.accounts) * len(self.columns)
+        self._count = places
 
     @property
     def size(self) -> int:
         """Bytes of one worker's region."""
-        return len(self.accounts) * len(self.columns) * _WORD
+        return (self._deliveries + self._count * len(_DELIVERIES)) * _WORD
 
     def at(self, account: str, column: str) -> int:
         """Index of a counter; of the unknown row for names that are not configured."""
         return self._rows.get(account, 0) + self._places[column]
+
+    def delivery(self, destination: int) -> int:
+        """Index of a destination's first counter; the last row is for all that have none."""
+        return self._deliveries + min(destination, self._count - 1) * len(_DELIVERIES)
 
 
 class Counters:
@@ -69,28 +83,47 @@ class Counters:
         """Count one."""
         self._own[self._layout.at(account, column)] += 1
 
+    def tally(self, destination: int, delivered: int, retried: int, buried: int) -> None:
+        """Count what became of deliveries to a destination, by its index."""
+        at = self._layout.delivery(destination)
+        for offset, count in enumerate((delivered, retried, buried)):
+            self._own[at + offset] += count
+
     def total(self, account: str, column: str) -> int:
         """Return the sum over all workers."""
-        at = self._layout.at(account, column)
+        return self._sum(self._layout.at(account, column))
+
+    def _sum(self, at: int) -> int:
         return sum(region[at] for region in self._regions)
 
     def render(self) -> str:
         """Return Prometheus' text format."""
-        return "\n".join([*self._outcomes(), *self._refusals(), ""])
+        return "\n".join([*self._outcomes(), *self._deliveries(), *self._refusals(), ""])
 
     def _outcomes(self) -> Iterator[str]:
         for column in _OUTCOMES:
-            name = f"wxgate_{column}_total"
-            yield f"# HELP {name} {_HELP[column]}"
-            yield f"# TYPE {name} counter"
+            yield from _head(column)
             for account in self._layout.accounts:
-                yield f'{name}{{account="{account}"}} {self.total(account, column)}'
+                total = self.total(account, column)
+                yield f'wxgate_{column}_total{{account="{account}"}} {total}'
+
+    def _deliveries(self) -> Iterator[str]:
+        for offset, column in enumerate(_DELIVERIES):
+            yield from _head(column)
+            for index, name in enumerate(self._layout.destinations):
+                total = self._sum(self._layout.delivery(index) + offset)
+                label = name.replace("\\", r"\\").replace('"', r"\"")
+                yield f'wxgate_{column}_total{{destination="{label}"}} {total}'
 
     def _refusals(self) -> Iterator[str]:
-        name = "wxgate_refused_total"
-        yield f"# HELP {name} Requests refused, and answers that were no reply, by code."
-        yield f"# TYPE {name} counter"
+        yield from _head("refused")
         for account in self._layout.accounts:
             for code in self._layout.columns[len(_OUTCOMES) :]:
                 if count := self.total(account, code):
-                    yield f'{name}{{account="{account}",code="{code}"}} {count}'
+                    yield f'wxgate_refused_total{{account="{account}",code="{code}"}} {count}'
+
+
+def _head(column: str) -> Iterator[str]:
+    name = f"wxgate_{column}_total"
+    yield f"# HELP {name} {_HELP[column]}"
+    yield f"# TYPE {name} counter"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from wxgate import refused
+
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
+    from wxgate.flight import Answer
     from wxgate.lifespan import State
-    from wxgate.pipeline import Answer
 
 
 class _TooLargeError(Exception):
@@ -23,9 +25,7 @@ async def serve(state: State, scope: Scope, protocol: HTTPProtocol) -> None:
         status, content_type, body = await _answer(state, scope, protocol)
     except _hung_up():
         return
-    headers = [("content-type", content_type)]
-    if status in (408, 413):
-        headers.append(("connection", "close"))
+    headers = [("content-type", content_type), *refused.headers(status)]
     protocol.response_bytes(status, headers, body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import mmap
 import multiprocessing
@@ -10,15 +11,17 @@ import signal
 import socket
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
-from wxgate.lifespan import Shared
+from wxgate.lifespan import Shared, destinations
 from wxgate.metrics import Layout
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ _HEADERS_WITHIN_MS = 5_000
 """Also the idle limit of a kept-alive connection."""
 _BACKLOG = 4096
 _KILL_AFTER_S = 1
+_DISK_FAILED = 74
+"""``EX_IOERR``: what the process ends with if its journal cannot be written any more."""
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -41,11 +46,13 @@ class _Family:
     def __init__(self, settings: Settings) -> None:
         """Make it all before any worker forks."""
         self._workers = settings.server.workers
-        size = Layout(list(settings.account)).size
+        size = Layout(list(settings.account), (), destinations(settings)).size
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))
         self._lock = multiprocessing.Lock()
+        # Held by the workers as well, who inherit it: until the last of them is gone.
+        self._folder = _take(Path(settings.journal.dir))
         admin = settings.server.admin
         self._admin = None if admin is None else _listen(admin.host, admin.port)
 
@@ -55,15 +62,28 @@ class _Family:
             free = (at for at, pid in enumerate(self._pids) if not (pid and _alive(pid)))
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
-        return Shared(self._counters, worker, self._admin, self._stopping)
+        return Shared(self._counters, worker, self._admin, self._stopping, self._give_up)
 
     def stop(self) -> None:
         """Let every worker know that a stop has begun, before it hears of it itself."""
-        self._stopping[0] = 1
+        self._stopping[0] = self._stopping[0] or 1
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a worker has ended all."""
+        return self._stopping[0] == _DISK_FAILED
+
+    def _give_up(self) -> None:
+        """End all, from inside a worker whose journal has failed for good."""
+        self._stopping[0] = _DISK_FAILED
+        os.kill(os.getppid(), signal.SIGTERM)
 
 
 def serve(settings: Settings, app: str | None = None) -> int:
-    """Run until a signal; ``app`` names a ``Gateway`` of the team's own, as ``module:name``."""
+    """Run until a signal; ``app`` names a ``Gateway`` of the team's own, as ``module:name``.
+
+    Returns the exit code. Raises ``TakenError`` if another process has the journal.
+    """
     _log_to_stderr(settings.server.log_level)
     family = _Family(settings)
     server = _granian(settings, family)
@@ -72,12 +92,13 @@ def serve(settings: Settings, app: str | None = None) -> int:
         server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
     except SystemExit as left:
         # Granian's 1 for workers that were gone first is no failure where all were told to stop.
-        return 0 if server.interrupt_signal else int(left.code or 0)
+        if not server.interrupt_signal:
+            return int(left.code or 0)
     finally:
         # One more signal must not turn the exit code of a clean stop into that of a kill.
         for stop in _STOPS:
             signal.signal(stop, signal.SIG_IGN)
-    return 0
+    return _DISK_FAILED if family.has_given_up else 0
 
 
 class _Worker:
@@ -176,6 +197,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _take(folder: Path) -> TextIO:
+    """Lock the folder of all journals: two gateways would deliver everything twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "gateway.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise TakenError(folder) from None
+    return file
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -185,4 +218,21 @@ def _alive(pid: int) -> bool:
 
 
 def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=_LOG_FORMAT)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(_LOG_FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+class _Lines(logging.Formatter):
+    """Writes the date anew once a second, not once a line: a third of what a line costs."""
+
+    _last = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Write the time as ``logging`` does by default."""
+        second, text = self._last
+        if second != int(record.created):
+            second = int(record.created)
+            text = super().formatTime(record, datefmt or self.default_time_format)
+            self._last = (second, text)
+        return self.default_msec_format % (text, record.msecs)

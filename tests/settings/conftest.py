@@ -23,6 +23,7 @@ ENVIRON = {
     "AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
     "OLD_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "APIV3_KEY": "0123456789abcdef0123456789ABCDEF",
+    "JOURNAL_KEY": "00112233445566778899aabbccddeeff" * 2,
     "KEY": "192006250b4c09247ec02edce69f6a2d",
 }
 PEM = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkq\nhkiG9w0B+/8=\n-----END PUBLIC KEY-----\n"
@@ -43,7 +44,7 @@ def everything(tmp_path: Path) -> tuple[str, dict[str, str]]:
     text = HIDDEN.sub("", template())
     for name in re.findall(r"file:([\w.]+)", text):
         (tmp_path / name).write_text(PEM)
-    kinds = ("APIV3_KEY", "AES_KEY", "TOKEN", "")
+    kinds = ("APIV3_KEY", "JOURNAL_KEY", "AES_KEY", "TOKEN", "")
     names = re.findall(r"env:(\w+)", text)
     kind = {name: next(kind for kind in kinds if name.endswith(kind)) for name in names}
     return text, {name: ENVIRON[kind[name] or "KEY"] for name in names}

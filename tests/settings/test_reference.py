@@ -8,11 +8,14 @@ from runpy import run_module
 
 import msgspec
 import pytest
+from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS, Settings
 from wxgate.settings.reference import PAGE, reference
 from wxgate.settings.route import Route, When
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.table import Table
 from wxgate.settings.upstream import Node, Upstream
 
@@ -47,7 +50,8 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    assert tables() == {Server, *ACCOUNTS, Upstream, Node, Route, When}
+    every = {Server, Journal, State, *ACCOUNTS, Upstream, Node, Dispatch, Retry, Route, When}
+    assert tables() == every
 
 
 @pytest.mark.parametrize("table", sorted(tables(), key=repr))

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 from wxgate.settings import warnings
 from wxgate.settings.account import AnyAccount
+from wxgate.settings.dispatch import Dispatch
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.template import template
 from wxgate.settings.texts import Target
 from wxgate.settings.upstream import Upstream
@@ -54,7 +57,9 @@ def test_every_comment_can_be_taken_at_its_word(
     assert settings.route[0].when.content == "^退款"
 
 
-@pytest.mark.parametrize("table", [Server, *ACCOUNTS, Upstream, Route, When])
+@pytest.mark.parametrize(
+    "table", [Server, Journal, State, *ACCOUNTS, Upstream, Dispatch, Route, When]
+)
 def test_every_setting_is_mentioned(table: type[Table]) -> None:
     """A setting that the template does not show is one that nobody finds."""
     text = template()

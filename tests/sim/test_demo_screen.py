@@ -34,7 +34,7 @@ def arrive(stage: Stage, errand: Errand) -> tuple[Event, Try]:
     """What a service would get of an errand's call, and what WeChat would be answered."""
     call = errand.player.call(errand.message, int(time.time()))
     received = stage.receive(call)
-    event = Event.decode(received.event or b"")
+    event = Event.decode(received.event)
     answer = Answer(received.status, received.body, 0.001)
     return event, Try(call, False, answer, errand.player.read(errand.message, answer))
 

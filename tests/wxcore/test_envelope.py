@@ -33,6 +33,7 @@ def test_fields_of_xml() -> None:
     assert opened.fields["L"] == {"i": ["1", "2"]}
     assert (opened.fields["E"], opened.fields["S"]) == ("", "")
     assert opened.fields is opened.fields
+    assert opened["T"] == " x "
     assert [opened.get(name) for name in ("A", "L", "E", "S", "none")] == [None] * 5
 
 
@@ -41,6 +42,24 @@ def test_fields_of_json() -> None:
     opened = through(b'{"a":1.50,"b":true,"c":null,"d":"x","e":{"f":[1]}}', "json")
     assert opened.fields == {"a": 1.5, "b": True, "c": None, "d": "x", "e": {"f": [1]}}
     assert [opened.get(name) for name in "abcde"] == ["1.5", "true", None, "x", None]
+
+
+@pytest.mark.parametrize(
+    ("content", "shape"),
+    [
+        ("<xml><A>你好</A><B> x </B><C/><D>&lt;</D><L>1</L><L>2</L><N><M/></N></xml>", "xml"),
+        ('{"A":"你好","B":1,"C":null,"D":"\\u4f60","N":{"a":[1.5]}}', "json"),
+        ('{"\\u0041":"1","B":"2"}', "json"),
+    ],
+)
+def test_one_field_is_what_it_is_among_all(content: str, shape: str) -> None:
+    """Whether it was read from its place or parsed again."""
+    opened = through(content.encode(), shape)
+    assert {name: opened[name] for name in opened.fields} == opened.fields
+    for name in opened.fields:
+        assert opened[name] == through(content.encode(), shape)[name]
+    with pytest.raises(KeyError, match=r"^'Absent'$"):
+        opened["Absent"]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +193,25 @@ def test_what_cannot_be_used_is_named(
     with pytest.raises(ValueError, match=told) as raised:
         wxcore.Envelope(token, key, receive_id)
     assert "Sentinel" not in str(raised.value)
+
+
+def test_without_a_key_there_is_plain_mode() -> None:
+    """Checking and signing; what needs a key says which argument was empty."""
+    keyless = wxcore.Envelope("SentinelToken", [], "wx1")
+    signature = ENVELOPE.sign(TIMESTAMP, NONCE)
+    assert keyless.sign(TIMESTAMP, NONCE) == signature
+    assert keyless.verify_url(signature, TIMESTAMP, NONCE, "echo") == "echo"
+    body, signature = ENVELOPE.seal(b"<xml/>", timestamp=TIMESTAMP, nonce=NONCE)
+    for call in (
+        lambda: keyless.seal(b"", timestamp=TIMESTAMP, nonce=NONCE),
+        lambda: keyless.encrypt(b""),
+        lambda: keyless.decrypt(ENVELOPE.encrypt(b"")),
+        lambda: keyless.verify_sealed_url(signature, TIMESTAMP, NONCE, "echo"),
+        lambda: keyless.open(body, msg_signature=signature, timestamp=TIMESTAMP, nonce=NONCE),
+    ):
+        with pytest.raises(ValueError, match=r"^encoding_aes_key: at least one is needed$") as told:
+            call()
+        assert not isinstance(told.value, wxcore.Rejected)
 
 
 def test_an_index_that_does_not_exist() -> None:

@@ -8,6 +8,7 @@ use wxcore::gateway::Delivery;
 use wxcore::reject::Reject;
 use wxcore::reply::Answer;
 use wxcore::request::Request;
+use wxcore::route::HashKeys;
 use wxcore::time::UnixMillis;
 
 use crate::convert::{config_error, random};
@@ -98,7 +99,7 @@ impl Gateway {
         match self.0.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
             wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
-            wxcore::gateway::Received::Event(delivery) => Received::event(py, *delivery),
+            wxcore::gateway::Received::Event(delivery) => Received::handed_over(py, delivery),
         }
     }
 
@@ -136,6 +137,18 @@ impl Gateway {
             }
             Err(error) => acknowledge(Some(error.code())),
         }
+    }
+
+    /// The nodes of a route by index, the chosen one first, for a message read back from the journal:
+    /// its routing key, account, id, and a number (`seq`) that differs from message to message.
+    fn nodes(&self, route: usize, key: &str, account: &str, id: &str, seq: i64) -> Vec<usize> {
+        let keys = HashKeys {
+            routing: key,
+            account,
+            id,
+            tick: seq,
+        };
+        self.0.nodes(route, keys)
     }
 
     /// The refusal that a `code` of wxgate's own leads to: `(status, content_type, body)`.
@@ -185,8 +198,6 @@ pub(crate) struct Received {
     /// Why it was refused, as `stage.reason`.
     #[pyo3(get)]
     code: Option<String>,
-    /// The CloudEvent, as JSON.
-    #[pyo3(get)]
     event: Option<Py<PyBytes>>,
     delivery: Option<Box<Delivery>>,
 }
@@ -209,26 +220,15 @@ impl Received {
         Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
     }
 
-    fn event(py: Python<'_>, delivery: Delivery) -> Self {
-        Self {
-            outcome: "event",
-            event: Some(PyBytes::new(py, &delivery.event).unbind()),
-            delivery: Some(Box::new(delivery)),
-            ..Self::answered(py, &Answer::text(""), None)
-        }
-        .acknowledged(py)
+    fn handed_over(py: Python<'_>, delivery: Box<Delivery>) -> Self {
+        let mut event = Self::answered(py, &delivery.ack, None);
+        event.outcome = "event";
+        event.event = Some(PyBytes::new(py, &delivery.event).unbind());
+        event.delivery = Some(delivery);
+        event
     }
 
-    fn acknowledged(mut self, py: Python<'_>) -> Self {
-        if let Some(delivery) = &self.delivery {
-            self.status = delivery.ack.status;
-            self.content_type = delivery.ack.content_type;
-            self.body = PyBytes::new(py, &delivery.ack.body).unbind();
-        }
-        self
-    }
-
-    fn delivery(&self) -> PyResult<&Delivery> {
+    pub(crate) fn delivery(&self) -> PyResult<&Delivery> {
         self.delivery.as_deref().ok_or_else(|| {
             pyo3::exceptions::PyAttributeError::new_err("only an event has this attribute")
         })
@@ -241,6 +241,28 @@ impl Received {
     #[getter]
     fn id(&self) -> PyResult<&str> {
         Ok(&self.delivery()?.id)
+    }
+
+    /// The CloudEvent, as JSON.
+    #[getter]
+    fn event(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        let _ = self.delivery()?;
+        Ok(self.event.as_ref().map_or_else(
+            || PyBytes::new(py, b"").unbind(),
+            |event| event.clone_ref(py),
+        ))
+    }
+
+    /// The account's name.
+    #[getter]
+    fn account(&self) -> PyResult<&str> {
+        Ok(self.delivery()?.account())
+    }
+
+    /// The user, or Pay's order, where there is one.
+    #[getter]
+    fn subject(&self) -> PyResult<Option<&str>> {
+        Ok(self.delivery()?.subject())
     }
 
     /// The CloudEvents type.
@@ -263,6 +285,18 @@ impl Received {
             (one.route, one.nodes.clone(), one.reply == ReplyMode::Wait)
         };
         Ok(destinations.iter().map(row).collect())
+    }
+
+    /// How long a repetition has to be recognised, in milliseconds.
+    #[getter]
+    fn lifetime(&self) -> PyResult<i64> {
+        Ok(self.delivery()?.lifetime)
+    }
+
+    /// Whether an answer is waited for.
+    #[getter]
+    fn waits(&self) -> PyResult<bool> {
+        Ok(self.delivery()?.waits())
     }
 
     /// A nonce that must be new, and until when to remember it, in milliseconds.

@@ -4,9 +4,13 @@
     reason = "pyo3 extracts arguments by value"
 )]
 
+mod claims;
 mod convert;
 mod envelope;
 mod gateway;
+mod journal;
+mod journal_error;
+mod journal_reader;
 mod keys;
 mod partner;
 mod pay;
@@ -14,17 +18,26 @@ mod ring;
 mod sign;
 #[cfg(feature = "sm")]
 mod sm;
+mod stored;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _wxcore {
     #[pymodule_export]
+    use crate::claims::Claims;
+    #[pymodule_export]
     use crate::convert::Rejected;
     #[pymodule_export]
     use crate::envelope::{Envelope, Opened};
     #[pymodule_export]
     use crate::gateway::{Gateway, Received, check, reasons};
+    #[pymodule_export]
+    use crate::journal::Journal;
+    #[pymodule_export]
+    use crate::journal_error::JournalError;
+    #[pymodule_export]
+    use crate::journal_reader::JournalReader;
     #[pymodule_export]
     use crate::keys::{Certificate, PrivateKey, PublicKey, generate_rsa_key};
     #[pymodule_export]
@@ -44,4 +57,6 @@ mod _wxcore {
     #[cfg(feature = "sm")]
     #[pymodule_export]
     use crate::sm::{Sm2PrivateKey, Sm2PublicKey, sm3, sm4_apiv3_open, sm4_open, sm4_seal};
+    #[pymodule_export]
+    use crate::stored::Stored;
 }

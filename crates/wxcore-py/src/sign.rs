@@ -48,7 +48,7 @@ pub(crate) fn hmac_base64(key: &str, message: &[u8]) -> String {
     xpay::hmac_base64(key, message)
 }
 
-/// Virtual payment: `pay_sig` over the path without query and the body.
+/// Virtual payment: `pay_sig` over the path, its query left out, and the body.
 #[pyfunction]
 pub(crate) fn pay_sig(app_key: &str, uri: &str, body: &[u8]) -> String {
     xpay::pay_sig(app_key, uri, body)

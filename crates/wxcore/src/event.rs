@@ -2,7 +2,8 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::json::write_str;
+use crate::crypto::digest::write_hex;
+use crate::json::{write_escaped, write_str};
 use crate::time::UnixMillis;
 
 /// The attributes of an event; `data` is written by the dialect.
@@ -14,10 +15,8 @@ pub struct Head<'a> {
     pub account: &'a str,
     /// For a platform: the account on whose behalf.
     pub authorizer: Option<&'a str>,
-    /// `wechat.{kind}.{name}`, in lower case.
-    pub kind: &'static str,
-    /// The end of the type.
-    pub name: &'a str,
+    /// As [`type_name`] puts it together.
+    pub type_name: &'a str,
     /// The user, or Pay's order.
     pub subject: Option<&'a str>,
     /// When it happened, as the sender says.
@@ -28,51 +27,56 @@ pub struct Head<'a> {
     pub mismatch: bool,
 }
 
-impl Head<'_> {
-    /// The CloudEvents `type`.
-    pub fn type_name(&self) -> String {
-        format!("wechat.{}.{}", self.kind, self.name)
-    }
+/// The CloudEvents `type`: `wechat.{kind}.{name}`, in lower case.
+pub fn type_name(kind: &str, name: &str) -> String {
+    ["wechat", kind, name].join(".")
+}
 
+impl Head<'_> {
     /// The whole event; `data` appends one JSON value.
     pub fn write(&self, size: usize, data: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut out = Vec::with_capacity(size + 512);
         out.extend_from_slice(b"{\"specversion\":\"1.0\"");
-        attribute(&mut out, "id", self.id);
-        attribute(&mut out, "source", &format!("/wxgate/{}", self.account));
-        attribute(&mut out, "type", &self.type_name());
+        attribute(&mut out, b",\"id\":", self.id);
+        out.extend_from_slice(b",\"source\":\"/wxgate/");
+        write_escaped(&mut out, self.account);
+        out.push(b'"');
+        attribute(&mut out, b",\"type\":", self.type_name);
         if let Some(subject) = self.subject {
-            attribute(&mut out, "subject", subject);
+            attribute(&mut out, b",\"subject\":", subject);
         }
-        attribute(&mut out, "time", &self.time.rfc3339());
-        attribute(&mut out, "partitionkey", self.key);
-        attribute(&mut out, "traceparent", &traceparent(self.id));
+        out.extend_from_slice(b",\"time\":\"");
+        self.time.write_rfc3339(&mut out);
+        out.push(b'"');
+        attribute(&mut out, b",\"partitionkey\":", self.key);
+        write_traceparent(&mut out, self.id);
         if let Some(authorizer) = self.authorizer {
-            attribute(&mut out, "authorizer", authorizer);
+            attribute(&mut out, b",\"authorizer\":", authorizer);
         }
         if self.mismatch {
-            attribute(&mut out, "mismatch", "mchid");
+            attribute(&mut out, b",\"mismatch\":", "mchid");
         }
-        attribute(&mut out, "datacontenttype", "application/json");
-        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(b",\"datacontenttype\":\"application/json\",\"data\":");
         data(&mut out);
         out.push(b'}');
         out
     }
 }
 
-fn attribute(out: &mut Vec<u8>, name: &str, value: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+fn attribute(out: &mut Vec<u8>, name: &[u8], value: &str) {
+    out.extend_from_slice(name);
     write_str(out, value);
 }
 
 /// From the id, so that every try of one message belongs to one trace.
-fn traceparent(id: &str) -> String {
+fn write_traceparent(out: &mut Vec<u8>, id: &str) {
     let (trace, span) = (
         xxh3_128(id.as_bytes()).max(1),
         xxh3_64(id.as_bytes()).max(1),
     );
-    format!("00-{trace:032x}-{span:016x}-01")
+    out.extend_from_slice(b",\"traceparent\":\"00-");
+    write_hex(out, &trace.to_be_bytes());
+    out.push(b'-');
+    write_hex(out, &span.to_be_bytes());
+    out.extend_from_slice(b"-01\"");
 }

@@ -1,9 +1,9 @@
 //! All accounts and routes, compiled: one call takes a request from bytes to what to do with it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::account::{Format, Kind, PushAccount};
-use crate::config::{AccountConfig, Config, ConfigError};
+use crate::config::{AccountConfig, Config, ConfigError, ReplyMode};
 use crate::dialect::partner::PartnerAccount;
 use crate::dialect::pay::PayAccount;
 use crate::dialect::pay_v2::PayV2Account;
@@ -11,7 +11,7 @@ use crate::dialect::push::{self, Place};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
 use crate::request::Request;
-use crate::route::{Destination, RouteTable};
+use crate::route::{Destination, HashKeys, RouteTable};
 use crate::time::UnixMillis;
 
 /// What to do with a request.
@@ -46,6 +46,28 @@ pub struct Delivery {
     pub reply: Option<ReplyTo>,
     /// A nonce that must be new, and until when it has to be remembered.
     pub nonce: Option<(String, UnixMillis)>,
+    /// How long a repetition has to be recognised, in milliseconds.
+    pub lifetime: i64,
+}
+
+impl Delivery {
+    /// The account's name: every idempotency key begins with it.
+    pub fn account(&self) -> &str {
+        self.id
+            .split_once(':')
+            .map_or(&self.id, |(account, _)| account)
+    }
+
+    /// Whether an answer is waited for.
+    pub fn waits(&self) -> bool {
+        let mut destinations = self.destinations.iter();
+        destinations.any(|one| one.reply == ReplyMode::Wait)
+    }
+
+    /// The user, or Pay's order: the routing key, unless the message has nothing better than its id.
+    pub fn subject(&self) -> Option<&str> {
+        (self.key != self.id).then_some(&*self.key)
+    }
 }
 
 /// One compiled account.
@@ -108,7 +130,7 @@ impl Account {
 /// Everything that receiving needs.
 pub struct Gateway {
     accounts: Vec<Account>,
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     routes: RouteTable,
 }
 
@@ -126,7 +148,7 @@ impl Gateway {
                 Err(more) => problems.extend(more),
             }
         }
-        let by_name: HashMap<String, usize> = accounts
+        let by_name: BTreeMap<String, usize> = accounts
             .iter()
             .enumerate()
             .map(|(index, account)| (account.name().to_owned(), index))
@@ -187,6 +209,11 @@ impl Gateway {
             Some(Account::Partner(_)) => reply::verbatim(Format::Json, spec),
             Some(Account::Pay(_)) | None => Err(ReplyError::WrongFormat),
         }
+    }
+
+    /// The nodes of a route by index, the chosen one first: for a message read back from the journal.
+    pub fn nodes(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
+        self.routes.nodes_of(route, keys)
     }
 
     /// The account of that name, and its index.

@@ -1,7 +1,8 @@
 //! WeChat's callback protocols as plain functions: bytes in, a value out.
 //!
-//! No Python, no clock, no environment, no I/O: time and randomness are arguments. The modules stand
-//! in the order in which a message passes them; [`gateway::Gateway::receive`] runs them all.
+//! No Python, no clock, no environment: time and randomness are arguments. Only [`journal`] does I/O.
+//! The modules stand in the order in which a message passes them; [`gateway::Gateway::receive`] runs
+//! all that come before the journal.
 #![forbid(unsafe_code)]
 
 pub mod stage;
@@ -24,6 +25,10 @@ pub mod route;
 
 pub mod event;
 
+pub mod admit;
+
+pub mod journal;
+
 pub mod reply;
 
 pub mod dialect;
@@ -35,6 +40,8 @@ pub mod envelope;
 pub mod ring;
 
 pub mod fields;
+
+pub mod outline;
 
 pub mod json;
 

@@ -75,26 +75,26 @@ impl Message<'_> {
     }
 
     /// `MsgType`, in lower case; `msgtype` of a WeCom robot.
-    pub fn msg_type(&self) -> Option<String> {
+    pub fn msg_type(&self) -> Option<Cow<'_, str>> {
         let found = self
             .fields
             .text("MsgType")
             .or_else(|| self.fields.text("msgtype"))?;
-        Some(found.to_ascii_lowercase())
+        Some(lower_case(found))
     }
 
     /// `Event`, in lower case; `event.eventtype` of a WeCom robot.
-    pub fn event(&self) -> Option<String> {
+    pub fn event(&self) -> Option<Cow<'_, str>> {
         let found = self
             .fields
             .text("Event")
-            .or_else(|| self.fields.path("event.eventtype"))?;
-        Some(found.to_ascii_lowercase())
+            .or_else(|| self.fields.get("event")?.member("eventtype")?.scalar())?;
+        Some(lower_case(found))
     }
 
     /// `InfoType`, in lower case: what platforms and suites are told.
-    pub fn info_type(&self) -> Option<String> {
-        Some(self.fields.text("InfoType")?.to_ascii_lowercase())
+    pub fn info_type(&self) -> Option<Cow<'_, str>> {
+        self.fields.text("InfoType").map(lower_case)
     }
 
     /// The user it is about: the buyer rather than the system where both are named.
@@ -134,14 +134,14 @@ impl Message<'_> {
     }
 
     /// The message type as the end of a CloudEvents `type`.
-    pub fn type_name(&self) -> String {
+    pub fn type_name(&self) -> Cow<'_, str> {
         match (self.info_type(), self.event(), self.msg_type()) {
             (Some(info), _, _) => info,
             (None, Some(event), kind) if kind.as_deref().is_none_or(|kind| kind == "event") => {
-                format!("event.{event}")
+                Cow::Owned(["event", &event].join("."))
             }
             (None, _, Some(kind)) => kind,
-            (None, _, None) => "unknown".to_owned(),
+            (None, _, None) => Cow::Borrowed("unknown"),
         }
     }
 
@@ -152,5 +152,14 @@ impl Message<'_> {
         } else {
             json::write_members(out, self.fields.members(), |_| true);
         }
+    }
+}
+
+/// Most names are in lower case as they come.
+fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        text
     }
 }

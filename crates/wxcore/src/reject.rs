@@ -124,10 +124,14 @@ rejects! {
     NonceUnknown = Admit."nonce_unknown", Internal, 503;
     /// `server.max_in_flight` messages are already being delivered.
     Busy = Admit."busy", Internal, 503;
-    /// A destination did not take the message; WeChat will send it again.
-    NotDelivered = Dispatch."not_delivered", Sink, 503;
     /// wxgate is shutting down.
     Draining = Admit."draining", Internal, 503;
+    /// The message could not be made durable: a write or sync of the journal failed. WeChat sends it again.
+    NotRecorded = Record."failed", Internal, 503;
+    /// The journal is at `journal.max_bytes`, or its disk is full or read-only.
+    JournalFull = Record."full", Internal, 503;
+    /// The disk did not take the message within the reply budget.
+    Slow = Record."slow", Internal, 503;
     /// A fault of wxgate's own; the log has the traceback.
     Fault = Dispatch."fault", Internal, 503;
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use crate::clock;
 use crate::reject::Reject;
 use crate::time::UnixMillis;
@@ -44,8 +46,20 @@ impl<'a> Query<'a> {
             return Err(Reject::BadQuery);
         }
         let mut query = Self::default();
-        for pair in raw.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // Looked for once: hardly any query has an escape.
+        let escaped = memchr(b'%', raw.as_bytes()).is_some();
+        let decode = |text: &'a str| {
+            if escaped {
+                decode(text)
+            } else {
+                Ok(Cow::Borrowed(text))
+            }
+        };
+        let mut rest = Some(raw);
+        while let Some(text) = rest {
+            let (pair, more) = cut(text, b'&');
+            rest = more;
+            let (name, value) = cut(pair, b'=');
             let slot = match &*decode(name)? {
                 "signature" => &mut query.signature,
                 "msg_signature" => &mut query.msg_signature,
@@ -54,9 +68,11 @@ impl<'a> Query<'a> {
                 "echostr" => &mut query.echostr,
                 _ => continue,
             };
-            if slot.replace(decode(value)?).is_some() {
+            let value = decode(value.unwrap_or_default())?;
+            if slot.is_some() {
                 return Err(Reject::DuplicateParameter);
             }
+            *slot = Some(value);
         }
         Ok(query)
     }
@@ -111,11 +127,14 @@ fn present<'q>(value: Option<&'q Cow<'_, str>>) -> Result<&'q str, Reject> {
         .ok_or(Reject::MissingParameter)
 }
 
+/// What stands before the first `mark`, and what behind it, if there is one.
+fn cut(text: &str, mark: u8) -> (&str, Option<&str>) {
+    let halves = memchr(mark, text.as_bytes()).and_then(|at| text.split_at_checked(at));
+    halves.map_or((text, None), |(head, tail)| (head, tail.get(1..)))
+}
+
 /// Percent-decodes; refuses what is not valid.
 fn decode(raw: &str) -> Result<Cow<'_, str>, Reject> {
-    if !raw.contains('%') {
-        return Ok(Cow::Borrowed(raw));
-    }
     let mut pieces = raw.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {

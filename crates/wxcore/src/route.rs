@@ -1,6 +1,7 @@
 //! Stage 5: which destinations a message goes to, and which of their nodes.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use regex::Regex;
 
@@ -19,12 +20,53 @@ pub trait Facts {
     fn openid(&self) -> Option<Cow<'_, str>>;
 }
 
+/// Fields that routes compare with names.
+#[derive(Clone, Copy)]
+enum Named {
+    MsgType,
+    Event,
+    InfoType,
+    ChangeType,
+    EventType,
+}
+
+impl Named {
+    const fn field(self) -> &'static str {
+        match self {
+            Self::MsgType => "MsgType",
+            Self::Event => "Event",
+            Self::InfoType => "InfoType",
+            Self::ChangeType => "ChangeType",
+            Self::EventType => "event_type",
+        }
+    }
+}
+
+/// A message's named fields, each looked up once however many routes ask for it.
+struct Asked<'a> {
+    facts: &'a dyn Facts,
+    named: [OnceCell<Option<Cow<'a, str>>>; 5],
+}
+
+impl<'a> Asked<'a> {
+    fn new(facts: &'a dyn Facts) -> Self {
+        let named = Default::default();
+        Self { facts, named }
+    }
+
+    fn named(&self, name: Named) -> Option<&str> {
+        let cell = self.named.get(name as usize)?;
+        cell.get_or_init(|| self.facts.field(name.field()))
+            .as_deref()
+    }
+}
+
 /// A compiled `when`.
 #[derive(Default)]
 struct When {
     accounts: Vec<String>,
     kinds: Vec<String>,
-    names: Vec<(&'static str, Vec<String>)>,
+    names: Vec<(Named, Vec<String>)>,
     openid: Option<Regex>,
     patterns: Vec<(String, Regex)>,
 }
@@ -129,8 +171,9 @@ impl RouteTable {
     /// The destinations of a message, in the order of the routes; empty if none takes it.
     pub fn pick(&self, facts: &dyn Facts, keys: HashKeys<'_>) -> Vec<Destination> {
         let mut found = Vec::with_capacity(1);
+        let asked = Asked::new(facts);
         for (index, route) in self.routes.iter().enumerate() {
-            if !route.when.holds(facts) {
+            if !route.when.holds(&asked) {
                 continue;
             }
             found.push(Destination {
@@ -143,6 +186,12 @@ impl RouteTable {
             }
         }
         found
+    }
+
+    /// The nodes of a route for a message whose conditions were looked at before it was recorded.
+    pub fn nodes_of(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
+        let upstream = self.routes.get(route).and_then(|route| route.upstream);
+        self.nodes(upstream, keys)
     }
 
     fn nodes(&self, upstream: Option<usize>, keys: HashKeys<'_>) -> Vec<usize> {
@@ -169,11 +218,11 @@ impl When {
             ..Self::default()
         };
         let names = [
-            ("MsgType", &config.msg_type),
-            ("Event", &config.event),
-            ("InfoType", &config.info_type),
-            ("ChangeType", &config.change_type),
-            ("event_type", &config.event_type),
+            (Named::MsgType, &config.msg_type),
+            (Named::Event, &config.event),
+            (Named::InfoType, &config.info_type),
+            (Named::ChangeType, &config.change_type),
+            (Named::EventType, &config.event_type),
         ];
         let given = names
             .into_iter()
@@ -206,13 +255,14 @@ impl When {
         when
     }
 
-    fn holds(&self, facts: &dyn Facts) -> bool {
+    fn holds(&self, asked: &Asked<'_>) -> bool {
+        let facts = asked.facts;
         one_of(&self.accounts, facts.account())
             && one_of(&self.kinds, facts.kind())
             && self.names.iter().all(|(field, names)| {
-                facts
-                    .field(field)
-                    .is_some_and(|value| one_of(names, &value))
+                asked
+                    .named(*field)
+                    .is_some_and(|value| one_of(names, value))
             })
             && self.patterns.iter().all(|(field, pattern)| {
                 facts

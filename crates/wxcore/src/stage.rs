@@ -15,6 +15,8 @@ pub enum Stage {
     Route,
     /// Limits and claims.
     Admit,
+    /// Onto the disk, before anybody is told "success".
+    Record,
     /// Handing over: the destination took the message.
     Dispatch,
     /// The bytes that go back.
@@ -23,13 +25,14 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Request,
         Self::Verify,
         Self::Open,
         Self::Parse,
         Self::Route,
         Self::Admit,
+        Self::Record,
         Self::Dispatch,
         Self::Reply,
     ];
@@ -43,6 +46,7 @@ impl Stage {
             Self::Parse => "parse",
             Self::Route => "route",
             Self::Admit => "admit",
+            Self::Record => "record",
             Self::Dispatch => "dispatch",
             Self::Reply => "reply",
         }

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
+    from wxgate.admin.status import Status
     from wxgate.metrics import Counters
-    from wxgate.pipeline import Pipeline
 
 
 class Page(NamedTuple):
@@ -25,25 +25,20 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 NOT_FOUND = Page(404, _TEXT, b"not found\n")
 
 
-def page(path: str, pipeline: Pipeline, counters: Counters) -> Page:
+def page(path: str, status: Status, counters: Counters) -> Page:
     """Return the page at ``path``."""
     match path:
         case "/healthz":
             return Page(200, _TEXT, b"ok\n")
         case "/readyz":
-            return _ready(pipeline)
+            return _ready(status)
         case "/metrics":
             return Page(200, _METRICS, counters.render().encode())
         case _:
             return NOT_FOUND
 
 
-def _ready(pipeline: Pipeline) -> Page:
-    """503 while draining, so that a load balancer turns to another node."""
-    state = {
-        "ready": not pipeline.draining,
-        "draining": pipeline.draining,
-        "in_flight": pipeline.in_flight,
-        "durability": "none: a message is acknowledged once its destination has taken it",
-    }
-    return Page(503 if pipeline.draining else 200, _JSON, msgspec.json.encode(state))
+def _ready(status: Status) -> Page:
+    """503 while draining or unable to record, so that a load balancer turns to another node."""
+    report = status.report()
+    return Page(200 if report["ready"] else 503, _JSON, msgspec.json.encode(report))

@@ -11,8 +11,8 @@ from wxgate.admin.pages import NOT_FOUND, Page, page
 if TYPE_CHECKING:
     import socket
 
+    from wxgate.admin.status import Status
     from wxgate.metrics import Counters
-    from wxgate.pipeline import Pipeline
 
 _MAX_HEAD = 8 * 1024
 _PATIENCE = 5.0
@@ -22,16 +22,16 @@ _REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
 class Admin:
     """Serves the pages of one worker; all workers listen on one socket."""
 
-    def __init__(self, pipeline: Pipeline, counters: Counters) -> None:
+    def __init__(self, status: Status, counters: Counters) -> None:
         """Show this worker's state and the counters of all."""
-        self._pipeline = pipeline
+        self._status = status
         self._counters = counters
         self._server: asyncio.Server | None = None
 
     @classmethod
-    async def open(cls, listener: socket.socket, pipeline: Pipeline, counters: Counters) -> Admin:
+    async def open(cls, listener: socket.socket, status: Status, counters: Counters) -> Admin:
         """Start to listen."""
-        admin = cls(pipeline, counters)
+        admin = cls(status, counters)
         admin._server = await asyncio.start_server(admin._answer, sock=listener, limit=_MAX_HEAD)
         return admin
 
@@ -56,7 +56,7 @@ class Admin:
         if len(words) != 3 or words[0] != b"GET":  # noqa: PLR2004 (method, target, version)
             return NOT_FOUND
         target = words[1].decode("latin-1").partition("?")[0]
-        return page(target, self._pipeline, self._counters)
+        return page(target, self._status, self._counters)
 
 
 def _response(answer: Page) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import argparse
     from typing import TypeAlias
 
     # What `add_subparsers` returns has no public name.
@@ -25,3 +25,11 @@ def config(parser: argparse.ArgumentParser) -> None:
 def as_json(parser: argparse.ArgumentParser) -> None:
     """Offer output for programs: `args.json`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def count(text: str) -> int:
+    """Read a number above 0. Raise `argparse.ArgumentTypeError` for anything else."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        reason = f'expected how many, not "{text}"'
+        raise argparse.ArgumentTypeError(reason)
+    return int(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wxgate.cli import options
+from wxgate.errors import TakenError
 from wxgate.settings import core_problems, load
 
 if TYPE_CHECKING:
@@ -65,4 +66,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     from wxgate.serve import serve  # noqa: PLC0415 (granian: after the configuration was found sound)
 
-    return serve(settings, args.app)
+    try:
+        return serve(settings, args.app)
+    except (TakenError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2

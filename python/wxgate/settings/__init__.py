@@ -1,7 +1,8 @@
 """Configuration: one TOML file, read once into frozen Structs.
 
 `load` is the way in, `core_blob` the way on to the Rust core, and `warnings` says what is
-allowed but hardly meant. The tables are in `server`, `push`, `pay`, `upstream` and `route`.
+allowed but hardly meant. The tables are in `server`, `journal`, `state`, `push`, `pay`, `dispatch`,
+`upstream` and `route`.
 """
 
 from wxgate.settings.advice import warnings

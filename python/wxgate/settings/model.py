@@ -1,16 +1,18 @@
 """The whole file. Its tables have a module each."""
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta
 
 from wxgate.settings.account import AnyAccount
+from wxgate.settings.dispatch import Dispatch
+from wxgate.settings.journal import Journal
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
 from wxgate.settings.route import Route
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Target
 from wxgate.settings.upstream import Upstream
@@ -26,16 +28,16 @@ Name = Annotated[
     ),
 ]
 
-_NO_JOURNAL = "is not in this version, which hands a message over before it acknowledges it"
 _EVERYTHING_TO_THE_LOG = Route(to=Target("log"))
 
 
 class Settings(Table, frozen=True, kw_only=True):
     """What `wxgate.toml` says, with every secret fetched."""
 
-    later: ClassVar[Mapping[str, str]] = {"journal": _NO_JOURNAL, "state": _NO_JOURNAL}
-
     server: Server = Server()
+    journal: Journal = Journal()
+    state: State = State()
+    dispatch: Dispatch = Dispatch()
     account: dict[Name, Account]
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.upstream import Node, Upstream
 
 if TYPE_CHECKING:
@@ -37,8 +40,7 @@ cannot be read). Unknown keys are refused with their path.
   of the file; newlines at the end are dropped. A secret written out is refused and never shown.
 - **Lists**: wherever a list is taken, one value may stand for a list of one. Of several keys the
   first is the current one; the others are accepted beside it, so that keys turn without downtime.
-- **Not in this version**: `[journal]` and `[state]` are refused. This version hands a message over
-  before it acknowledges it."""
+- **Not in this version**: `[state]` is refused. Each worker counts and claims for itself."""
 
 _ACCOUNTS = """\
 ## `[account.NAME]`
@@ -52,10 +54,14 @@ def reference() -> str:
     sections = [
         _HEAD,
         _section("## `[server]`", Server),
+        _section("## `[journal]`", Journal),
+        _section("## `[state]`", State),
         _ACCOUNTS,
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),
         _section("### `nodes`", Node),
+        _section("## `[dispatch]`", Dispatch),
+        _section("### `retry`", Retry),
         _section("## `[[route]]`", Route),
         _section("### `when`", When),
     ]

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.hints import bare, meta
+from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default, sample, toml
 from wxgate.settings.server import Server
+from wxgate.settings.state import State
 from wxgate.settings.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -48,9 +51,12 @@ def template() -> str:
     blocks = [
         [_HEAD],
         ["[server]", *_lines(Server, "server", "listen")],
+        ["[journal]", *_lines(Journal, "journal", "dir")],
+        ["# [state]", *_lines(State, "state")],
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],
+        ["# [dispatch]", *_lines(Dispatch, "dispatch")],
         ["[[route]]", *_lines(Route, "route"), *_conditions()],
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from wxgate.settings.dispatch import Queue, Retry, RetryTable
 from wxgate.settings.shapes import HeaderValue
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Url
@@ -50,6 +51,16 @@ class Upstream(Table, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, Meta(ge=1, le=100000, description="Requests open at once, per worker.")
     ] = 256
+    batch: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="Messages in one request; above 1 as application/cloudevents-batch+json.",
+        ),
+    ] = 1
+    queue: Queue = 1024
+    retry: RetryTable = Retry()
     headers: Annotated[
         dict[HeaderName, HeaderValue],
         Meta(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Self
-
-from pyreqwest.client import ClientBuilder
-from pyreqwest.exceptions import RequestError
 
 from wxgate.errors import WxGateError
 from wxgate.sim.call import Answer
+from wxgate.sinks.connection import ExchangeError
+from wxgate.sinks.origin import Address, field
+from wxgate.sinks.pool import ConnectError, Pool, tls_context
 
 if TYPE_CHECKING:
     from wxgate.sim.call import Call
 
-_PATIENCE = timedelta(seconds=5)
+_PATIENCE_S = 5.0
 
 
 class UnansweredError(WxGateError):
@@ -27,23 +27,21 @@ class Wire:
 
     def __init__(self, base: str) -> None:
         """Connect lazily to `base`, such as `http://127.0.0.1:8080`."""
-        self._base = base.rstrip("/")
-        builder = ClientBuilder().timeout(_PATIENCE).follow_redirects(False).no_proxy()
-        self._client = builder.build()
+        self._address = Address.parse(base)
+        self._prefix = self._address.target.rstrip("/")
+        origin = self._address.origin
+        self._pool = Pool(origin, tls_context() if origin.tls else None)
 
     async def exchange(self, call: Call) -> Answer:
         """Make a call and wait for its answer. Raises `UnansweredError`."""
-        request = self._client.request(call.method, f"{self._base}{call.target}")
-        request = request.headers(list(call.headers))
-        if call.method == "POST":
-            request = request.body_bytes(call.body)
+        request = self._request(call)
         started = time.perf_counter()
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         try:
-            response = await request.build().send()
-            body = bytes(await response.bytes())
-        except RequestError as error:
-            raise UnansweredError(_cause(error)) from error
-        return Answer(response.status, body, time.perf_counter() - started)
+            answer = await self._pool.exchange(request, deadline)
+        except (ConnectError, ExchangeError) as error:
+            raise UnansweredError(str(error)) from error
+        return Answer(answer.status, answer.body, time.perf_counter() - started)
 
     async def __aenter__(self) -> Self:
         """Use it for a while."""
@@ -51,10 +49,14 @@ class Wire:
 
     async def __aexit__(self, *_: object) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._pool.aclose()
 
-
-def _cause(error: RequestError) -> str:
-    """The innermost reason, which is the system's own."""
-    causes = (error.details or {}).get("causes") or []
-    return str(causes[-1]["message"]) if causes else type(error).__name__
+    def _request(self, call: Call) -> bytes:
+        lines = [
+            f"{call.method} {self._prefix}{call.target} HTTP/1.1\r\n",
+            field("host", self._address.authority),
+            *(field(name, value) for name, value in call.headers),
+        ]
+        if call.method == "POST":
+            lines.append(field("content-length", str(len(call.body))))
+        return "".join([*lines, "\r\n"]).encode() + (call.body if call.method == "POST" else b"")

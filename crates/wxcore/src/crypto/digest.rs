@@ -31,26 +31,36 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 /// `bytes` as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(LOWER.get(usize::from(nibble)).copied().unwrap_or(b'0'));
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let mut out = Vec::with_capacity(bytes.len() * 2);
+    write_hex(&mut out, bytes);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Appends `bytes` as lower-case hex.
+pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len() * 2, 0);
+    digits(out.get_mut(start..).unwrap_or_default(), bytes);
 }
 
 /// A SHA-1 as 40 lower-case hex digits, without touching the heap.
 pub fn hex40(bytes: [u8; 20]) -> [u8; 40] {
     let mut out = [0; 40];
-    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        let digits = [byte >> 4, byte & 15];
-        for (slot, nibble) in pair.iter_mut().zip(digits) {
-            *slot = LOWER.get(usize::from(nibble)).copied().unwrap_or(b'0');
-        }
-    }
+    digits(&mut out, &bytes);
     out
 }
 
+fn digits(out: &mut [u8], bytes: &[u8]) {
+    let digit = |nibble: u8| LOWER.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    for (pair, byte) in out.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+}
+
 fn finish<const N: usize>(algorithm: &'static digest::Algorithm, parts: &[&[u8]]) -> [u8; N] {
+    if let [whole] = parts {
+        return copied(digest::digest(algorithm, whole).as_ref());
+    }
     let mut context = digest::Context::new(algorithm);
     for part in parts {
         context.update(part);

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::account::Kind;
-use crate::event::Head;
+use crate::admit;
+use crate::event::{self, Head};
 use crate::fields::Fields;
 use crate::gateway::{Delivery, Received};
 use crate::reject::Reject;
@@ -65,19 +66,18 @@ impl Notice<'_> {
         if destinations.is_empty() {
             return Err(Reject::NoRoute);
         }
+        let type_name = event::type_name(self.kind.name(), &self.name);
         let head = Head {
             id: &id,
             account: self.account,
             authorizer: None,
-            kind: self.kind.name(),
-            name: &self.name,
+            type_name: &type_name,
             subject: self.subject.as_deref(),
             time: self.time,
             key: &key,
             mismatch: self.mismatch,
         };
         let event = head.write(self.data.len(), |out| out.extend_from_slice(&self.data));
-        let type_name = head.type_name();
         Ok(Received::Event(Box::new(Delivery {
             event,
             type_name,
@@ -86,6 +86,7 @@ impl Notice<'_> {
             prescribed: None,
             reply: outcome.reply,
             nonce: outcome.nonce,
+            lifetime: admit::PAY_LIFETIME_MS,
             key,
             id,
         })))

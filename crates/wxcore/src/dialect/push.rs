@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::account::{Kind, PushAccount};
+use crate::admit;
 use crate::claim;
-use crate::event::Head;
+use crate::event::{self, Head};
 use crate::gateway::{Delivery, Received};
 use crate::open::{Opened, open};
 use crate::parse::{Message, parse};
@@ -90,11 +91,7 @@ impl Push<'_> {
         to: ReplyTo,
         routes: &RouteTable,
     ) -> Result<Delivery, Reject> {
-        let own = claim::push_id(&self.message, signed);
-        let id = match self.place.authorizer {
-            Some(appid) => format!("{}:{appid}:{own}", self.account.name),
-            None => format!("{}:{own}", self.account.name),
-        };
+        let id = self.id(signed);
         let subject = self.message.openid();
         let key = subject.as_deref().unwrap_or(&id);
         let keys = HashKeys {
@@ -107,19 +104,19 @@ impl Push<'_> {
         if destinations.is_empty() {
             return Err(Reject::NoRoute);
         }
+        let type_name = event::type_name(self.account.kind.name(), &self.message.type_name());
         let head = Head {
             id: &id,
             account: &self.account.name,
             authorizer: self.place.authorizer,
-            kind: self.account.kind.name(),
-            name: &self.message.type_name(),
+            type_name: &type_name,
             subject: subject.as_deref(),
             time: self.message.time().unwrap_or(request.now),
             key,
             mismatch: false,
         };
         let event = head.write(self.message.raw.len(), |out| self.message.write_json(out));
-        let type_name = head.type_name();
+        let lifetime = lifetime(&type_name);
         Ok(Delivery {
             event,
             type_name,
@@ -129,15 +126,29 @@ impl Push<'_> {
             prescribed: self.prescribed(),
             reply: Some(to),
             nonce: None,
+            lifetime,
             id,
         })
+    }
+
+    /// The idempotency key, unique over all accounts.
+    fn id(&self, signed: &Signed<'_>) -> String {
+        let mut id = String::with_capacity(self.account.name.len() + 80);
+        id.extend([&self.account.name, ":"]);
+        if let Some(appid) = self.place.authorizer {
+            id.extend([appid, ":"]);
+        }
+        claim::write_push_id(&mut id, &self.message, signed);
+        id
     }
 
     /// The answer that the platform's release test prescribes.
     fn prescribed(&self) -> Option<&'static [u8]> {
         let on_behalf = self.account.kind == Kind::Component && self.place.authorizer.is_some();
-        let content = self.message.fields.text("Content")?;
-        (on_behalf && content == RELEASE_TEST).then_some(RELEASE_ANSWER)
+        if !on_behalf {
+            return None;
+        }
+        (self.message.fields.text("Content")? == RELEASE_TEST).then_some(RELEASE_ANSWER)
     }
 }
 
@@ -146,6 +157,15 @@ impl Push<'_> {
 const RELEASE_TEST: &str = "TESTCOMPONENT_MSG_TYPE_TEXT";
 const RELEASE_ANSWER: &[u8] =
     br#"{"type":"text","content":"TESTCOMPONENT_MSG_TYPE_TEXT_callback"}"#;
+
+/// Virtual payment repeats itself for hours, everything else for seconds (protocol 1.6, xpay).
+fn lifetime(type_name: &str) -> i64 {
+    if type_name.contains(".event.xpay_") {
+        admit::PAY_LIFETIME_MS
+    } else {
+        admit::PUSH_LIFETIME_MS
+    }
+}
 
 impl Facts for Push<'_> {
     fn account(&self) -> &str {
@@ -158,8 +178,8 @@ impl Facts for Push<'_> {
 
     fn field(&self, path: &str) -> Option<Cow<'_, str>> {
         match path {
-            "MsgType" => self.message.msg_type().map(Cow::Owned),
-            "Event" => self.message.event().map(Cow::Owned),
+            "MsgType" => self.message.msg_type(),
+            "Event" => self.message.event(),
             "Content" => {
                 let fields = &self.message.fields;
                 fields

@@ -16,12 +16,18 @@ pub fn hmac_base64(key: &str, message: &[u8]) -> String {
     base64::encode(&hmac_sha256(key.as_bytes(), &[message]))
 }
 
-/// `pay_sig`: over the path without query, such as `/xpay/query_user_balance`, and the exact body. In a page
-/// the path is `requestVirtualPayment` and the body is `signData`. Sandbox and production have other keys.
+/// `pay_sig`: over the path, such as `/xpay/query_user_balance`, and the exact body; a query after the
+/// path is left out. In a page the path is `requestVirtualPayment` and the body is `signData`. Sandbox
+/// and production have other keys.
 pub fn pay_sig(app_key: &str, uri: &str, body: &[u8]) -> String {
+    let path = uri.split_once('?').map_or(uri, |(path, _)| path);
+    signed(app_key, path, body)
+}
+
+fn signed(app_key: &str, name: &str, body: &[u8]) -> String {
     hex(&hmac_sha256(
         app_key.as_bytes(),
-        &[uri.as_bytes(), b"&", body],
+        &[name.as_bytes(), b"&", body],
     ))
 }
 
@@ -32,7 +38,7 @@ pub fn user_signature(session_key: &str, body: &[u8]) -> String {
 
 /// Whether `PayEventSig` of a mini game's push fits its event and the literal text of its `Payload`.
 pub fn verify_pay_event(app_key: &str, event: &str, payload: &str, signature: &str) -> bool {
-    let expected = pay_sig(app_key, event, payload.as_bytes());
+    let expected = signed(app_key, event, payload.as_bytes());
     constant_time::eq(expected.as_bytes(), signature.as_bytes())
 }
 
@@ -49,6 +55,18 @@ mod tests {
         assert!(!fits("key", "xpay_coin_pay_notify", "{\"a\": 1}"));
         assert!(!fits("key", "xpay_goods_deliver_notify", "{\"a\":1}"));
         assert!(!verify_pay_event("key", "e", "{}", ""));
+        assert!(!fits("key", "xpay_goods_deliver_notify?x", "{\"a\": 1}"));
+    }
+
+    #[test]
+    fn a_query_is_not_signed() {
+        let path = "/xpay/query_user_balance";
+        let asked = format!("{path}?access_token=T&x=?");
+        assert_eq!(pay_sig("key", &asked, b"b"), pay_sig("key", path, b"b"));
+        assert_eq!(
+            pay_sig("key", path, b"b"),
+            hmac_hex("key", b"/xpay/query_user_balance&b")
+        );
     }
 
     #[test]

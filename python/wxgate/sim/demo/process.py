@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _START_WITHIN_S = 20.0
 _STOP_WITHIN_S = 10.0
 _SAMPLE = re.compile(
-    r'^wxgate_(\w+)_total\{account="[^"]*"(?:,code="([^"]*)")?\} (\d+)$', re.MULTILINE
+    r'^wxgate_(\w+)_total\{(?:account|destination)="[^"]*"(?:,code="([^"]*)")?\} (\d+)$',
+    re.MULTILINE,
 )
 
 
@@ -78,7 +79,7 @@ class GatewayProcess:
         await self._stop()
 
     async def counters(self) -> dict[tuple[str, str], int]:
-        """What `/metrics` counts, over all accounts, by name and code."""
+        """What `/metrics` counts, over all accounts and destinations, by name and code."""
         async with Wire(self._admin) as wire:
             answer = await wire.exchange(Call("GET", "/metrics"))
         totals: dict[tuple[str, str], int] = {}

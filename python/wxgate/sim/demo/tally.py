@@ -53,29 +53,31 @@ class Tally:
 
     def faults(self) -> list[str]:
         """What does not add up; nothing, as a rule."""
-        accepted, answered = self.count("accepted"), self.count("answered")
-        arrived, refused = self.arrived.total(), self.refused.total()
+        accepted, arrived = self.count("accepted"), self.arrived.total()
+        taken = accepted + self.count("repeated") + self.count("answered")
+        sent = "sent = accepted + repeated + answered + refused"
         sums = (
-            (self.calls == accepted + answered + refused, "sent = accepted + answered + refused"),
+            (self.calls == taken + self.refused.total(), sent),
             (accepted == self.count("delivered") == arrived, "accepted = delivered = arrived"),
+            (arrived == len(self.arrived), "each message arrives once"),
             (self.refused == self.expected, "each forgery is refused for its own cause"),
-            (self.genuine == accepted + answered, "each genuine call is taken"),
+            (self.genuine == taken, "each genuine call is taken"),
             (self.disappointed == 0, "WeChat is satisfied"),
         )
         return [claim for holds, claim in sums if not holds]
 
     def lines(self, lasted: float) -> Iterator[str]:
         """The summary, for people."""
-        arrived = self.arrived.total()
-        again = arrived - len(self.arrived)
         yield f"sent      {self.calls:5}  calls in {lasted:.1f} s; {_latency(self.seconds)}"
-        yield f"accepted  {self.count('accepted'):5}  = delivered {self.count('delivered')}"
-        told = f"{len(self.arrived)} messages, {again} retries"
-        yield f"arrived   {arrived:5}  at the service: {told}"
-        yield f"replied   {self.count('replied'):5}  of them with an answer to the user"
+        yield f"accepted  {self.count('accepted'):5}  recorded, then acknowledged"
+        yield f"repeated  {self.count('repeated'):5}  retries, known as such: the same answer again"
         yield f"answered  {self.count('answered'):5}  URL verifications"
         yield f"refused   {self.refused.total():5}  {_causes(self.refused)}"
-        parts = (self.count("accepted"), self.count("answered"), self.refused.total())
+        delivered, arrived = self.count("delivered"), self.arrived.total()
+        yield f"delivered {delivered:5}  and {arrived} arrived at the service"
+        yield f"replied   {self.count('replied'):5}  messages with an answer to the user"
+        names = ("accepted", "repeated", "answered")
+        parts = (*map(self.count, names), self.refused.total())
         yield f"{self.calls} sent = {' + '.join(map(str, parts))}" + (
             "; it does not add up:" if self.faults() else ": it adds up"
         )
@@ -89,6 +91,7 @@ class Tally:
             "seconds": round(lasted, 3),
             "sent": self.calls,
             "accepted": self.count("accepted"),
+            "repeated": self.count("repeated"),
             "delivered": self.count("delivered"),
             "replied": self.count("replied"),
             "answered": self.count("answered"),

@@ -1,4 +1,4 @@
-"""One log line for a refusal, but no flood: strangers decide how many there are."""
+"""What a refusal sends along, and its log line: no flood, strangers decide how many there are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ import time
 _LOG = logging.getLogger("wxgate.refused")
 _QUIET = {"verify.signature_probe"}
 """Expected traffic: counted, not logged as trouble."""
+_HEADERS = {
+    408: (("connection", "close"),),
+    413: (("connection", "close"),),
+    # Pay and WeChat keep to ladders of their own; balancers and partners read this.
+    503: (("retry-after", "1"),),
+}
+
+
+def headers(status: int) -> tuple[tuple[str, str], ...]:
+    """Return what goes out beside the content type."""
+    return _HEADERS.get(status, ())
 
 
 class RefusalLog:

@@ -1,0 +1,36 @@
+"""How a worker stands, for `/readyz`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wxcore import Journal
+
+    from wxgate.dispatch import Dispatcher
+    from wxgate.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to look at in one worker."""
+
+    durability: str
+    pipeline: Pipeline
+    dispatcher: Dispatcher
+    journal: Journal
+
+    def report(self) -> dict[str, Any]:
+        """Return all of it, ready for JSON."""
+        journal = self.journal.stats()
+        draining = self.pipeline.draining
+        return {
+            "ready": not draining and journal["state"] == "open",
+            "draining": draining,
+            "in_flight": self.pipeline.in_flight,
+            "durability": self.durability,
+            "journal": journal,
+            "destinations": [asdict(one) for one in self.dispatcher.snapshot()],
+            "orphans": list(self.dispatcher.orphans),
+        }

@@ -1,0 +1,58 @@
+"""Stage admit: whether a message is new here, in somebody's hands, or done."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from wxgate.errors import StoreError
+
+if TYPE_CHECKING:
+    from wxcore._wxcore import Received
+
+    from wxgate.stores import Claims
+    from wxgate.stores.nonces import Nonces
+
+    Claimed = bytes | bool | str
+    """What was answered; whether it is the asker's now; or the code of a refusal."""
+
+_LOG = logging.getLogger("wxgate.admit")
+
+
+class Admission:
+    """Asks the claims, and for partners' calls the nonces too."""
+
+    def __init__(self, claims: Claims, nonces: Nonces | None) -> None:
+        """Ask these; ``nonces`` only where an account has partners."""
+        self._claims = claims
+        self._nonces = nonces
+
+    def claim(self, account: str, message: Received, now: int) -> Claimed:
+        """Ask for a message at ``now`` (ms).
+
+        True: it is new, and the caller completes or abandons it. False: it is being worked on.
+        Bytes: it is done, and this was answered. A ``str`` is the code of a refusal.
+        """
+        nonce = message.nonce
+        if nonce is not None and (code := self._code(account, nonce, now)):
+            return code
+        return self.again(message, now)
+
+    def again(self, message: Received, now: int) -> bytes | bool:
+        """Ask for a message whose nonce is known to be its own."""
+        try:
+            return self._claims.claim(message, now)
+        except StoreError:
+            # Rather twice than never: the id tells the service (G3).
+            _LOG.exception("%s: the store of claims does not answer", message.id)
+            return True
+
+    def _code(self, account: str, nonce: tuple[str, int], now: int) -> str | None:
+        if self._nonces is None:
+            return "admit.nonce_unknown"
+        try:
+            fresh = self._nonces.claim(account, *nonce, now)
+        except StoreError:
+            _LOG.exception("account %s: the store of nonces does not answer", account)
+            return "admit.nonce_unknown"
+        return None if fresh else "admit.nonce_reused"

@@ -1,0 +1,89 @@
+"""Several messages in one try: of ready lanes, bound for the same node."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Sequence
+
+    from wxgate.dispatch.lane import Item, Lane
+    from wxgate.sinks import Sink
+
+_SEARCH = 4
+"""Lanes looked at for each place in the batch: the others may be bound for other nodes."""
+
+
+@runtime_checkable
+class BatchSink(Protocol):
+    """A sink that takes several events at once: all of them or none."""
+
+    async def deliver_batch(self, events: Sequence[bytes], nodes: Sequence[int]) -> object:
+        """Hand over CloudEvents. Raises as ``deliver`` does."""
+        ...
+
+
+class Batch:
+    """Messages that are tried together: the heads of lanes, in order within each."""
+
+    def __init__(self, parts: list[tuple[Lane, int]]) -> None:
+        """Take the first messages of each lane, so many of each."""
+        self.parts = parts
+        self.lanes = [lane for lane, _ in parts]
+        self.items = [item for lane, count in parts for item in lane.items[:count]]
+
+    async def deliver(self, sink: Sink) -> None:
+        """Hand all of it over."""
+        if not isinstance(sink, BatchSink):
+            reason = f"{type(sink).__name__} takes no batches"
+            raise TypeError(reason)
+        await sink.deliver_batch([item.event for item in self.items], self.items[0].nodes)
+
+    def take_apart(self) -> None:
+        """Have each message tried by itself from now on."""
+        for item in self.items:
+            item.alone = True
+
+    def blame(self) -> bool:
+        """Count a failed try for each message; return whether it was the first for one of them."""
+        for item in self.items:
+            item.attempts += 1
+        return any(item.attempts == 1 for item in self.items)
+
+
+def gather(lane: Lane, ready: deque[Lane], size: int) -> Batch | None:
+    """Put together what may go with the head of ``lane``; None if that goes by itself."""
+    node = _node(lane.items[0])
+    parts = [(lane, _fitting(lane, node, size))]
+    room = size - parts[0][1]
+    if room == size:
+        return None
+    passed = []
+    for _ in range(min(len(ready), room * _SEARCH)):
+        if not room:
+            break
+        other = ready.popleft()
+        if count := _fitting(other, node, room):
+            parts.append((other, count))
+            room -= count
+        else:
+            passed.append(other)
+    ready.extendleft(reversed(passed))
+    return Batch(parts) if room < size - 1 else None
+
+
+def _fitting(lane: Lane, node: int, room: int) -> int:
+    """Count the messages at the head of a lane that may be in a batch for ``node``."""
+    fits = (_fits(item, node) for item in lane.items[:room])
+    return sum(takewhile(bool, fits))
+
+
+def _fits(item: Item, node: int) -> bool:
+    single = item.alone or item.wait or item.message is None
+    return not single and _node(item) == node
+
+
+def _node(item: Item) -> int:
+    return item.nodes[0] if item.nodes else 0

@@ -1,0 +1,158 @@
+"""From the configuration to the destinations: one for each distinct target."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from wxgate.dispatch.place import Limits, Place
+from wxgate.dispatch.pool import PlainFunctionSink, Pool
+from wxgate.dispatch.retry import Schedule
+from wxgate.sinks.function import FunctionSink
+from wxgate.sinks.log import LogSink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wxgate.handlers import Registered
+    from wxgate.settings import Settings
+    from wxgate.settings.dispatch import Retry
+    from wxgate.settings.texts import Target
+    from wxgate.sinks import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a dispatcher is made of."""
+
+    places: tuple[Place, ...]
+    """The destinations; their order is that of the journal's indexes."""
+    routes: tuple[int, ...]
+    """For each route of the core, the index of its place."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the places, as the journal is told them."""
+        return [place.name for place in self.places]
+
+
+def plan(settings: Settings, handlers: Sequence[Registered] = ()) -> Plan:
+    """Make the destinations: first the functions of ``handlers``, then the targets of the routes.
+
+    Raises ``ImportError`` or ``AttributeError`` for a function that is not there.
+    """
+    pool = Pool(settings.dispatch.workers)
+    places: dict[str, Place] = {}
+    routes = []
+    for handler in handlers:
+        name = _free(_name(handler.function), places)
+        places[name] = _function(settings, name, handler.function, pool)
+        routes.append(name)
+    for route in settings.route:
+        name = str(route.to)
+        if name not in places:
+            places[name] = _place(settings, route.to, pool)
+        routes.append(name)
+    indices = {name: index for index, name in enumerate(places)}
+    return Plan(tuple(places.values()), tuple(indices[name] for name in routes))
+
+
+def place(settings: Settings, target: Target) -> Place:
+    """Make one destination, which need not be one of the routes'. Raises as ``plan`` does."""
+    return _place(settings, target, Pool(settings.dispatch.workers))
+
+
+def build_sinks(settings: Settings) -> list[Sink]:
+    """Make the sink of each route of the file; routes to one target share it."""
+    made = plan(settings)
+    return [made.places[index].sink for index in made.routes]
+
+
+def _place(settings: Settings, target: Target, pool: Pool) -> Place:
+    name = str(target)
+    match target.scheme:
+        case "python":
+            return _function(settings, name, _imported(target.place), pool)
+        case "log":
+            return Place(name, LogSink(), _limits(settings))
+        case "http":
+            return _http(settings, name, target.place)
+        case "upstream":
+            return _upstream(settings, name, target.place)
+
+
+def _imported(place: str) -> Any:  # noqa: ANN401 (a function, for all that one knows)
+    module, _, function = place.partition(":")
+    return getattr(import_module(module), function)
+
+
+def _function(settings: Settings, name: str, function: Any, pool: Pool) -> Place:  # noqa: ANN401
+    limits = _limits(settings)
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 (an object may have an async __call__)
+    ):
+        return Place(name, FunctionSink(function), limits)
+    patient = Limits(queue=limits.queue, concurrency=pool.size, timeout=None, retry=limits.retry)
+    return Place(name, PlainFunctionSink(function, pool), patient)
+
+
+def _http(settings: Settings, name: str, url: str) -> Place:
+    # Imported here: a gateway that calls nobody need not carry an HTTP client.
+    from wxgate.sinks.http import HttpSink  # noqa: PLC0415
+
+    limits = _limits(settings)
+    sink = HttpSink([url], timeout=settings.dispatch.timeout, concurrency=limits.concurrency)
+    return Place(name, sink, limits)
+
+
+def _upstream(settings: Settings, name: str, place: str) -> Place:
+    from wxgate.sinks.http import HttpSink  # noqa: PLC0415 (as above)
+
+    upstream = settings.upstream[place]
+    sink = HttpSink(
+        [node.url for node in upstream.nodes],
+        timeout=upstream.timeout,
+        concurrency=upstream.concurrency,
+        headers={name: value.reveal() for name, value in upstream.headers.items()},
+    )
+    limits = Limits(
+        queue=upstream.queue,
+        concurrency=upstream.concurrency,
+        timeout=upstream.timeout,
+        batch=upstream.batch,
+        retry=_schedule(upstream.retry),
+    )
+    return Place(name, sink, limits)
+
+
+def _limits(settings: Settings) -> Limits:
+    """Return the limits of what is no upstream."""
+    table = settings.dispatch
+    return Limits(
+        queue=table.queue,
+        concurrency=table.concurrency,
+        timeout=table.timeout,
+        retry=_schedule(table.retry),
+    )
+
+
+def _schedule(retry: Retry) -> Schedule:
+    return Schedule(first=retry.first, factor=retry.factor, max=retry.max, give_up=retry.give_up)
+
+
+def _name(function: Any) -> str:  # noqa: ANN401 (anything that can be called)
+    kind = type(function)
+    name = getattr(function, "__qualname__", kind.__qualname__)
+    return f"python:{getattr(function, '__module__', kind.__module__)}.{name}"
+
+
+def _free(name: str, taken: dict[str, Place]) -> str:
+    """Return a name that the journal can tell from the others."""
+    count = 1
+    free = name
+    while free in taken:
+        count += 1
+        free = f"{name}#{count}"
+    return free

@@ -1,0 +1,386 @@
+"""One destination: its lanes, its place in the journal, its tries, and what comes of them.
+
+Settlements, reads and timers are seen to once per tick of the event loop, in `_turn`. When there is
+nothing to do there is no tick and no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import traceback
+from typing import TYPE_CHECKING
+
+from wxgate.dispatch.batch import Batch, gather
+from wxgate.dispatch.crew import Crew
+from wxgate.dispatch.gate import Gate
+from wxgate.dispatch.lane import Window
+from wxgate.dispatch.message import Letter, subject_of
+from wxgate.dispatch.place import Standing
+from wxgate.dispatch.reader import Reader
+from wxgate.dispatch.timer import Timer
+from wxgate.dispatch.waits import Waits
+from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wxgate.dispatch.lane import Item, Lane
+    from wxgate.dispatch.message import Live, Log
+    from wxgate.dispatch.place import Desk, Place
+
+_LOG = logging.getLogger("wxgate.dispatch")
+_WINDOW_BYTES = 64 * 1024 * 1024
+"""Of events in memory, for each destination; the window's places bound them first, as a rule."""
+_PAUSE = 1.0
+"""Seconds for which a journal that failed is left alone."""
+
+
+class Destination:
+    """Delivers at least once, and in order within a routing key."""
+
+    def __init__(self, index: int, place: Place, desk: Desk) -> None:
+        """Deliver nothing before ``open``; ``index`` is the destination's in the journal."""
+        limits = place.limits
+        self.name = place.name
+        self._index = index
+        self._sink = place.sink
+        self._limits = limits
+        self._timeout = math.inf if limits.timeout is None else limits.timeout
+        self._desk = desk
+        self._now = desk.loop.time
+        self._window = Window(limits.queue, _WINDOW_BYTES)
+        self._reader = Reader(index, self._window, desk.nodes)
+        self._gate = Gate(limits.retry, desk.random)
+        self._waits = Waits()
+        self._crew = Crew(desk.loop, self, limits.concurrency)
+        self._timer = Timer(desk.loop, self._plan)
+        self._log: Log | None = None
+        self._settled: list[int] = []
+        self._advanced = 0
+        self._planned = False
+        self._stopping = False
+        self._again_at = 0.0
+        self._parked = False
+        self._delivered = self._retried = self._dead = self._lost = 0
+        self._told = (0, 0, 0)
+
+    def open(self, log: Log) -> None:
+        """Read from ``log`` what an earlier process left."""
+        self._log = log
+        self._reader.open(log)
+        self._plan()
+
+    def offer(
+        self, seq: int, accepted: int, message: Live, nodes: Sequence[int], *, wait: bool
+    ) -> None:
+        """Take a message that has just become durable; called in the order of ``seq``."""
+        if wait:
+            self._desk.waiters.assign(seq, self._index)
+        item = self._reader.offer(seq, accepted, message, nodes)
+        if item is None:
+            self._plan()
+        elif self._window.add(message.key, item):
+            item.wait = wait
+            self._call()
+        else:
+            item.wait = wait
+
+    # What the crew does
+
+    def take(self) -> Lane | None:
+        """Return the next lane to serve, if any may be served."""
+        if not self._window.ready or self._parked or self._stopping:
+            return None
+        if not self._gate.closed:
+            return self._window.ready.popleft()
+        return self._window.freshest() if self._gate.admits(self._now()) else None
+
+    async def serve(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        """Try to deliver the head of a lane, and with it what may share its batch."""
+        probe = self._gate.closed and self._gate.enter()
+        item = lane.items[0]
+        if item.message is None and not self._restore(lane, item, probe=probe):
+            return
+        batch = self._gather(lane) if self._limits.batch > 1 and not probe else None
+        self._crew.begin(task, self._now() + self._timeout)
+        self._plan()
+        answer = b""
+        error: Exception | None = None
+        try:
+            if batch is None:
+                answer = await self._sink.deliver(item.event, item.nodes)
+            else:
+                await batch.deliver(self._sink)
+        except asyncio.CancelledError:
+            if not self._may_go_on(task, probe=probe):
+                raise
+            error = SinkRetryError(f"no answer within {self._timeout:g} s")
+        except Exception as caught:  # noqa: BLE001 (a handler of the team's own may raise anything)
+            error = caught
+        finally:
+            self._crew.end(task)
+        if batch is not None:
+            self._conclude(batch, error)
+        elif error is None:
+            self._taken(lane, item, answer)
+        else:
+            await self._failed(lane, item, error, probe=probe)
+
+    def _gather(self, lane: Lane) -> Batch | None:
+        return gather(lane, self._window.ready, self._limits.batch)
+
+    def _may_go_on(self, task: asyncio.Task[None], *, probe: bool) -> bool:
+        """Whether a cancelled try was merely too slow, or cancelled by the handler itself."""
+        if self._crew.is_overdue(task) or not task.cancelling():
+            return True
+        self._gate.leave(probe=probe)
+        return False
+
+    # What comes of a try
+
+    def _taken(self, lane: Lane, item: Item, answer: bytes) -> None:
+        self._delivered += 1
+        self._answered()
+        if item.wait:
+            self._desk.waiters.answer(item.seq, self._index, answer)
+        self._finish(lane, item)
+
+    def _finish(self, lane: Lane, item: Item) -> None:
+        self._settled.append(item.seq)
+        self._window.finish(lane, 1)
+        self._plan()
+
+    def _answered(self) -> None:
+        """Open the gate; what waited only because of it goes at once."""
+        if self._gate.answered():
+            _LOG.warning("%s answers again", self.name)
+            self._window.ready.extend(self._waits.release())
+            self._call(len(self._window.ready))
+
+    async def _failed(self, lane: Lane, item: Item, error: Exception, *, probe: bool) -> None:
+        if isinstance(error, SinkGoneError):
+            self._park([lane], error)
+            self._gate.leave(probe=probe)
+            return
+        item.attempts += 1
+        if isinstance(error, SinkRefusedError):
+            self._answered()
+            await self._bury(lane, item, f"refused: {error}")
+            return
+        after = error.after if isinstance(error, SinkRetryError) else None
+        self._note_failure(after, error, first=item.attempts == 1, probe=probe)
+        if self._limits.retry.over(item.accepted, self._desk.clock()):
+            await self._bury(lane, item, f"gave_up: {_cause(error)}")
+        else:
+            self._wait(lane, item, after)
+
+    def _note_failure(
+        self, after: float | None, error: Exception, *, first: bool, probe: bool
+    ) -> None:
+        self._retried += 1
+        if first and not isinstance(error, SinkError):
+            _LOG.error("%s: a handler raised %s", self.name, _place_of(error))
+        if self._gate.failed(self._now(), after, first=first, probe=probe):
+            _LOG.warning("%s fails, and is only probed: %s", self.name, _cause(error))
+
+    def _wait(self, lane: Lane, item: Item, after: float | None) -> None:
+        delay = self._limits.retry.delay(item.attempts, after, self._desk.random)
+        self._waits.add(lane, self._now() + delay, patient=after is not None)
+        self._window.yield_places(lane)
+        self._plan()
+
+    def _park(self, lanes: list[Lane], error: Exception) -> None:
+        self._window.ready.extendleft(reversed(lanes))
+        if not self._parked:
+            self._parked = True
+            _LOG.error("%s is parked, nothing more is tried there: %s", self.name, error)
+        self._plan()
+
+    async def _bury(self, lane: Lane, item: Item, reason: str) -> None:
+        """Hand a message to the dead letters; only once it is there is it settled."""
+        message = item.message
+        assert message is not None  # noqa: S101 (it was tried just now; for mypy)
+        letter = Letter(
+            id=message.id,
+            destination=self.name,
+            account=message.account,
+            type=message.type,
+            subject=subject_of(item.event),
+            key=lane.key,
+            accepted=item.accepted,
+            buried=self._desk.clock(),
+            reason=reason,
+            attempts=item.attempts,
+            event=item.event,
+        )
+        try:
+            await self._desk.dead.bury(letter)
+        except StoreError as error:
+            _LOG.error("%s: %s cannot be buried: %s", self.name, letter.id, error)
+            self._wait(lane, item, None)
+            return
+        self._dead += 1
+        _LOG.error("%s: %s is a dead letter, %s", self.name, letter.id, reason)
+        self._desk.waiters.fail(item.seq, self._index, SinkRefusedError(reason))
+        self._finish(lane, item)
+
+    def _conclude(self, batch: Batch, error: Exception | None) -> None:
+        """See to a batch. One that failed as a whole is taken apart, to find out why."""
+        if isinstance(error, SinkGoneError):
+            self._park(batch.lanes, error)
+            return
+        if error is None:
+            self._answered()
+            self._delivered += len(batch.items)
+            self._settled += [item.seq for item in batch.items]
+            for lane, count in batch.parts:
+                self._window.finish(lane, count)
+            self._plan()
+            return
+        if isinstance(error, SinkRefusedError):
+            self._answered()
+            batch.take_apart()
+            self._window.ready.extend(batch.lanes)
+            self._call(len(batch.lanes))
+            return
+        after = error.after if isinstance(error, SinkRetryError) else None
+        first = batch.blame()
+        self._note_failure(after, error, first=first, probe=False)
+        if not self._gate.closed:
+            batch.take_apart()
+        for lane in batch.lanes:
+            self._wait(lane, lane.items[0], after)
+
+    def _restore(self, lane: Lane, item: Item, *, probe: bool) -> bool:
+        """Read a message again of which only its place was kept."""
+        try:
+            found = self._reader.again(item)
+        except OSError as error:
+            self._gate.leave(probe=probe)
+            self._complain(error)
+            self._wait(lane, item, _PAUSE)
+            return False
+        if not found:
+            self._gate.leave(probe=probe)
+            self._lost += 1
+            _LOG.critical("%s: the journal has lost message %d", self.name, item.seq)
+            self._window.finish(lane, 1)
+            self._plan()
+        return found
+
+    # Once per tick
+
+    def _call(self, count: int = 1) -> None:
+        """Have workers look at the lanes that have become ready."""
+        if self._gate.closed or self._parked:
+            self._plan()
+        else:
+            self._crew.wake(count)
+
+    def _plan(self) -> None:
+        if not self._planned:
+            self._planned = True
+            self._desk.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._planned = False
+        self._report()
+        if self._stopping:
+            return
+        now = self._now()
+        window = self._window
+        if due := self._waits.due(now):
+            window.ready.extend(due)
+        if self._reader.wants and not self._parked and now >= self._again_at:
+            self._read()
+        if window.ready and not self._parked and self._gate.admits(now):
+            self._crew.wake(1 if self._gate.closed else len(window.ready))
+        self._crew.watch()
+        self._timer.set(self._next())
+
+    def _report(self) -> None:
+        """Tell the journal what is done, and how far this destination has looked."""
+        counts = self._delivered, self._retried, self._dead
+        if counts != self._told:
+            more = [now - told for now, told in zip(counts, self._told, strict=True)]
+            self._desk.tally(self._index, *more)
+            self._told = counts
+        if self._log is None:
+            return
+        try:
+            if self._settled:
+                self._log.settle(self._index, self._settled)
+                self._settled = []
+            if self._reader.cursor != self._advanced:
+                self._log.advance(self._index, self._reader.cursor)
+                self._advanced = self._reader.cursor
+        except OSError as error:
+            # What is not noted is told again next time, or delivered again after a start.
+            self._complain(error)
+
+    def _read(self) -> None:
+        try:
+            if self._reader.read(self._desk.last):
+                self._plan()
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        """Leave the journal alone for a moment."""
+        _LOG.error("%s: the journal fails: %s", self.name, error)
+        self._again_at = self._now() + _PAUSE
+
+    def _next(self) -> float | None:
+        """When something is due without anything happening before; None for never."""
+        times = [self._waits.next]
+        if self._window.ready and not self._parked:
+            times.append(self._gate.waits_until)
+        if self._again_at > self._now():
+            times.append(self._again_at)
+        return min((time for time in times if time is not None), default=None)
+
+    # From outside
+
+    def unpark(self) -> None:
+        """Try again in spite of a 410."""
+        self._parked = False
+        self._plan()
+
+    async def drain(self, seconds: float) -> None:
+        """Start no more tries, give the open ones ``seconds``, settle, close the sink."""
+        self._stopping = True
+        self._timer.set(None)
+        await self._crew.leave(seconds)
+        self._report()
+        await self._sink.aclose()
+
+    def standing(self) -> Standing:
+        """How it stands."""
+        return Standing(
+            name=self.name,
+            delivered=self._delivered,
+            retried=self._retried,
+            dead=self._dead,
+            lost=self._lost,
+            in_flight=len(self._crew),
+            waiting=len(self._waits),
+            held=self._window.held,
+            parked=self._parked,
+            down=self._gate.closed,
+            behind=self._reader.behind,
+            oldest=self._window.oldest(),
+        )
+
+
+def _cause(error: Exception) -> str:
+    """Name a cause without the text of messages: sinks write only addresses and statuses."""
+    return str(error) if isinstance(error, SinkError) else type(error).__name__
+
+
+def _place_of(error: Exception) -> str:
+    """Say what was raised and where; not its text, which may be that of a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

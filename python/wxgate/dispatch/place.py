@@ -1,0 +1,88 @@
+"""What a destination is given, and how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wxgate.dispatch.retry import Schedule
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from wxgate.dispatch.message import DeadLetters
+    from wxgate.dispatch.reader import Nodes
+    from wxgate.dispatch.waiters import Waiters
+    from wxgate.sinks import Sink
+
+    Tally = Callable[[int, int, int, int], None]
+    """Counts for a destination, by index: delivered, retried, buried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a destination is given, and how long."""
+
+    queue: int = 1024
+    """Messages in memory."""
+    concurrency: int = 64
+    """Tries open at once."""
+    timeout: float | None = 5.0
+    """Seconds of one try; None where a try cannot be called off."""
+    batch: int = 1
+    """Messages in one try."""
+    retry: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A destination of the configuration."""
+
+    name: str
+    """As the configuration writes it: ``upstream:orders``."""
+    sink: Sink
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the destinations of one worker share."""
+
+    loop: asyncio.AbstractEventLoop
+    waiters: Waiters
+    dead: DeadLetters
+    nodes: Nodes
+    clock: Callable[[], int]
+    """Milliseconds since 1970."""
+    random: Callable[[], float]
+    tally: Tally
+    last: int = 0
+    """The newest message that became durable while this process ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a destination stands: counts since the start, and the state of the moment."""
+
+    name: str
+    delivered: int
+    retried: int
+    """Tries that failed and will be repeated."""
+    dead: int
+    """Messages that went to the dead letters."""
+    lost: int
+    """Messages that the journal could not give back."""
+    in_flight: int
+    waiting: int
+    """Routing keys that wait for a retry."""
+    held: int
+    """Messages in memory."""
+    parked: bool
+    """Whether it said 410, and nothing more is tried."""
+    down: bool
+    """Whether it failed several times in a row, and is only probed."""
+    behind: bool
+    """Whether messages wait in the journal that are not in memory."""
+    oldest: int | None
+    """When the oldest undelivered message in memory was accepted, in milliseconds since 1970."""

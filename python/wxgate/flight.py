@@ -1,0 +1,75 @@
+"""A message between its claim and its answer, and the requests that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wxcore._wxcore import Received
+
+    Answer = tuple[int, str, bytes]
+    """Status, media type, body."""
+    End = Answer | str | bytes | None
+    """The answer; the code of a refusal; an answer still to be sealed; None if the time is up."""
+
+_UNSEALED = b"?"
+
+
+class Flight:
+    """The first try and every one that overtakes its answer: all are told the same (G4)."""
+
+    __slots__ = ("_waiting", "account", "is_late", "message", "message_id", "recorded")
+
+    def __init__(self, account: str, message_id: str, message: Received | None) -> None:
+        """Begin; without a message it is one that was on disk when this process started."""
+        self.account = account
+        self.message_id = message_id
+        self.message = message
+        self.recorded = message is None
+        """Whether it is on disk: then who waits too long is told "success"."""
+        self.is_late = False
+        self._waiting: list[asyncio.Future[End]] = []
+
+    async def wait(self, seconds: float) -> End:
+        """Wait for the end, but not longer than the sender does."""
+        loop = asyncio.get_running_loop()
+        # A future for each: a peer that hangs up cancels its own.
+        future: asyncio.Future[End] = loop.create_future()
+        self._waiting.append(future)
+        timer = loop.call_later(seconds, _settle, future, None)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def end(self, how: End) -> None:
+        """Tell everybody."""
+        for future in self._waiting:
+            _settle(future, how)
+        self._waiting.clear()
+
+
+def _settle(future: asyncio.Future[End], how: End) -> None:
+    if not future.done():
+        future.set_result(how)
+
+
+def pack(answer: Answer) -> bytes:
+    """Write an answer as claims and journal keep it."""
+    status, content_type, body = answer
+    return f"{status} {content_type}\n".encode() + body
+
+
+def pack_unsealed(spec: bytes) -> bytes:
+    """Write what a service said, where nobody is there yet to seal it for."""
+    return _UNSEALED + spec
+
+
+def unpack(kept: bytes) -> Answer | bytes:
+    """Read what was kept: an answer, or what is still to be sealed."""
+    if kept.startswith(_UNSEALED):
+        return kept[1:]
+    head, _, body = kept.partition(b"\n")
+    status, _, content_type = head.decode().partition(" ")
+    return int(status), content_type, body

@@ -1,0 +1,76 @@
+"""Which journal a worker writes, how it is opened, and what is taken over from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from wxcore import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wxcore._wxcore import Gateway as Core
+
+    from wxgate.dispatch import Plan
+    from wxgate.dispatch.message import Stored
+    from wxgate.flights import Flights
+    from wxgate.settings.journal import Journal as Table
+    from wxgate.stores import Claims
+
+_HOUR_MS = 3_600_000
+_YOUNG_MS = 30_000
+"""Answers to older messages interest nobody any more."""
+_LOOK_BACK = 20_000
+"""Messages before the last that may still be young: a backlog of millions is not read through."""
+_BATCH = 1024
+_BATCH_BYTES = 4 * 1024 * 1024
+
+
+def folder(table: Table, worker: int) -> Path:
+    """Return the folder of a worker: of its place, so that a successor finds it."""
+    return Path(table.dir) / f"{worker:02}"
+
+
+def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
+    """Open or create the journal in ``place`` at ``now`` (ms). Raises ``wxcore.JournalError``."""
+    options = {
+        "segment_bytes": table.segment,
+        "durability": table.durability,
+        "max_bytes": table.max_bytes,
+        "retain_ms": round(table.retain * _HOUR_MS),
+        "retain_bytes": table.retain_bytes,
+        "destinations": plan.names,
+        "routes": list(plan.routes),
+    }
+    return Journal(str(place), msgspec.json.encode(options), raw_key(table), now)
+
+
+def raw_key(table: Table) -> bytes | None:
+    """Return the 32 bytes that seal at rest, if the operator asks for it."""
+    return None if table.key is None else table.key.raw
+
+
+def nodes_of(core: Core, plan: Plan) -> Callable[[int, Stored], Sequence[int]]:
+    """Return what finds the nodes of a message that was read back, by the ring of today."""
+    routes = {place: route for route, place in reversed(list(enumerate(plan.routes)))}
+
+    def nodes(destination: int, stored: Stored) -> Sequence[int]:
+        route = routes[destination]
+        return core.nodes(route, stored.key, stored.account, stored.id, stored.seq)
+
+    return nodes
+
+
+def recall(journal: Journal, claims: Claims, flights: Flights, plan: Plan, now: int) -> None:
+    """Remember what earlier processes have seen, and wait for the answers that they waited for."""
+    for key, until, answer in journal.claims():
+        claims.restore(key, until, answer)
+    start = max(0, journal.stats()["next"] - _LOOK_BACK)
+    for destination in range(len(plan.places)):
+        stored, after = journal.read(destination, start, _BATCH, _BATCH_BYTES)
+        while stored:
+            young = [one for one in stored if one.wait and one.accepted > now - _YOUNG_MS]
+            flights.resume(young)
+            stored, after = journal.read(destination, after, _BATCH, _BATCH_BYTES)

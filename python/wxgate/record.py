@@ -1,0 +1,94 @@
+"""Stage record: messages of one tick of the loop go to the journal together, and wait together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from wxcore import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wxcore import Journal
+
+    from wxgate.flight import Flight
+
+    Recorded = Callable[[int, Flight], None]
+    Failed = Callable[[Flight, str], None]
+
+_LOG = logging.getLogger("wxgate.record")
+
+
+class Recorder:
+    """Between the loop and the journal's committer."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        recorded: Recorded,
+        failed: Failed,
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
+        """Call ``recorded`` with the sequence number once a message is durable, or ``failed``.
+
+        ``give_up`` is called once the disk has failed for good.
+        """
+        self._journal = journal
+        self._recorded = recorded
+        self._failed = failed
+        self._give_up = give_up
+        self._gathered: list[Flight] = []
+        self._open: deque[tuple[int, list[Flight]]] = deque()
+        """Groups handed to the committer: the first number and its flights, in order."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(journal.fileno(), self._committed)
+
+    def record(self, flight: Flight) -> None:
+        """Have a message written with all others of this tick."""
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(flight)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way to the disk."""
+        return not (self._gathered or self._open)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._loop.remove_reader(self._journal.fileno())
+
+    def _hand_over(self) -> None:
+        flights, self._gathered = self._gathered, []
+        messages = [flight.message for flight in flights if flight.message is not None]
+        try:
+            first = self._journal.append(messages, time.time_ns() // 1_000_000)
+        except JournalError as error:
+            self._fail(flights, error.code)
+            return
+        self._open.append((first, flights))
+
+    def _committed(self) -> None:
+        """Resolve whatever the committer has decided since."""
+        durable, failed, state = self._journal.progress()
+        while self._open and self._open[0][0] + len(self._open[0][1]) - 1 <= durable:
+            first, flights = self._open.popleft()
+            if any(start <= first < end for start, end in failed):
+                self._fail(flights, "failed")
+            else:
+                for seq, flight in enumerate(flights, first):
+                    self._recorded(seq, flight)
+
+        if state == "poisoned" and self._give_up is not None:
+            _LOG.critical("the journal cannot be written any more: the process ends")
+            give_up, self._give_up = self._give_up, None
+            give_up()
+
+    def _fail(self, flights: list[Flight], code: str) -> None:
+        _LOG.error("%d message(s) could not be recorded: %s", len(flights), code)
+        for flight in flights:
+            self._failed(flight, "record.full" if code in {"full", "refusing"} else "record.failed")

@@ -1,0 +1,29 @@
+"""The `[state]` table: what is remembered of messages that are done."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from wxgate.settings.table import Table
+
+
+class State(Table, frozen=True, kw_only=True):
+    """What is remembered of messages, so that a retry is known and gets the same answer."""
+
+    later: ClassVar[Mapping[str, str]] = {
+        "redis": "is not in this version, whose workers share claims on one machine only"
+    }
+
+    max_claims: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=100000000,
+            description="Messages remembered per worker; some 70 bytes each. The oldest go first.",
+        ),
+    ] = 1000000
+    max_answers: Annotated[
+        int,
+        Meta(ge=0, le=17179869184, description="Bytes of answers kept for retries, per worker."),
+    ] = 67108864

@@ -1,0 +1,1 @@
+"""Dispatch: from a journal to destinations, against a journal in memory and a clock that jumps."""

@@ -143,10 +143,7 @@ class Gateway:
             upstream_more=self.setup.orders,
             routes=self.setup.routes,
         )
-        from wxgate.settings import Settings  # OLD
 
-        if "journal" not in Settings.__struct_fields__:  # OLD
-            text = re.sub(r"\[journal\]\n.*?\n\n", "", text, flags=re.S).replace(SOON, "")  # OLD
         self.config.write_text(text)
 
     def player(self) -> Player:

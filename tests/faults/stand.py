@@ -132,7 +132,7 @@ class Stand:
         if _RESULTS:
             self._record(Path(_RESULTS), len(oracle.lost(books, shelf, buried)))
         if found := oracle.faults(books, shelf, bounds, buried=buried):
-            self.hold(False, "\n".join(found))  # noqa: FBT003 (it is the condition)
+            self.hold(False, "\n".join(found))
 
     def hold(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 (a condition)
         """Raise with everything that repeats and explains the run, unless something holds."""
@@ -176,8 +176,12 @@ async def stand(  # noqa: PLR0913 (what a row may choose)
     environment: Mapping[str, str] | None = None,
     limits: Callable[[], None] | None = None,
     command: tuple[str, ...] = (),
+    patience: float = 60.0,
 ) -> AsyncIterator[Stand]:
-    """Put a row on; the gateway is up when it begins, and gone, with everything, when it ends."""
+    """Put a row on; the gateway is up when it begins, and gone, with everything, when it ends.
+
+    A row that is not done within ``patience`` (s) fails with what there is to know.
+    """
     async with Sink() as sink:
         gateway = Gateway(folder, setup(_setup(sink)), limits=limits)
         if command:
@@ -191,9 +195,13 @@ async def stand(  # noqa: PLR0913 (what a row may choose)
         gateway.environment = environment
         driver = Driver(gateway.player(), gateway.listen, f"{SEED}/{row}")
         chance = random.Random(f"{SEED}/{row}/faults")  # noqa: S311 (a run that can be repeated)
+        on = Stand(row, gateway, sink, driver, chance, shim)
         try:
-            await gateway.start()
-            yield Stand(row, gateway, sink, driver, chance, shim)
+            async with asyncio.timeout(patience):
+                await gateway.start()
+                yield on
+        except TimeoutError:
+            on.hold(False, f"not done within {patience} s")
         finally:
             await gateway.close()
             driver.close()

@@ -21,6 +21,8 @@ from .stand import CALM, Stand, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
     from wxgate.sim.player import Player
 
 ABORTS = number("FAULT_ABORTS", 5000)
@@ -111,7 +113,7 @@ def test_e12_many_clients_leave(row: str, tmp_path: Path) -> None:
     """The same, `FAULT_ABORTS` times."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, patience=1700.0) as on:
             await aborts(on, ABORTS)
 
     uvloop.run(run())

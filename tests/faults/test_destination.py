@@ -22,6 +22,8 @@ from .stand import CONCURRENCY, Stand, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
 MEMORY = 64 << 20
 """Bytes by which a worker may grow while messages wait in the journal: its windows are bounded."""
 NOBODY_ASKS = Load(rate=400, seconds=1.0, asks=0.0)
@@ -58,7 +60,7 @@ def test_a15_destination_dead_for_long(row: str, tmp_path: Path) -> None:
     """The same for minutes."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, patience=800.0) as on:
             await dead_for(on, replace(NOBODY_ASKS, rate=1000, seconds=120.0))
 
     uvloop.run(run())

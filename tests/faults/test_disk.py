@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
 STEADY = Load(rate=400, seconds=10**6, padding=600)
 MEMORY = 64 << 20
 """Bytes by which a worker may grow while it cannot write: its queues are bounded."""

@@ -18,6 +18,8 @@ from .stand import Stand, now, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
 KILLS = number("FAULT_KILLS", 20)
 BATCH = 20
 """Kills on one folder."""
@@ -38,17 +40,16 @@ async def under_load(run: Stand, kills: int) -> None:
     await run.end(run.crashes)
 
 
-def kill_anywhere(row: str, folder: Path, kills: int) -> None:
+def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) -> None:
     """One folder's kills."""
 
     async def run() -> None:
-        async with stand(row, folder) as on:
+        async with stand(row, folder, patience=patience) as on:
             await under_load(on, kills)
 
     uvloop.run(run())
 
 
-@pytest.mark.timeout(120)
 def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
     """Nothing acknowledged is lost; what was in flight may come twice."""
     kill_anywhere(row, tmp_path, min(KILLS, 8))
@@ -59,7 +60,7 @@ def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", range(KILLS // BATCH))
 def test_a1_many_kills(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001 (its name)
     """The same, `FAULT_KILLS` times."""
-    kill_anywhere(row, tmp_path, BATCH)
+    kill_anywhere(row, tmp_path, BATCH, 400.0)
 
 
 STRIKES = [Action.KILL_BEFORE, Action.KILL_AFTER]
@@ -100,9 +101,10 @@ async def strike(run: Stand, rule: Rule) -> bool:
 
 def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[int]) -> None:
     """Strike before and after the n-th call since the start, for each n."""
+    patience = 40.0 + 10.0 * len(ns)
 
     async def run() -> None:
-        async with stand(row, folder, library=library) as on:
+        async with stand(row, folder, library=library, patience=patience) as on:
             for n in ns:
                 for action in STRIKES:
                     if not await strike(on, Rule(action, [call], first=n, times=1)):
@@ -116,7 +118,6 @@ def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[in
     uvloop.run(run())
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("call", CHANGING, ids=lambda call: call.name.lower())
 def test_a2_kill_at_calls(row: str, tmp_path: Path, library: Path, call: Call) -> None:
     """A sample: the first calls of a start."""

@@ -19,6 +19,8 @@ from .stand import Stand, now, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
 STOPS = number("FAULT_STOPS", 20)
 DEADLINE = 5.0
 """Seconds that a stop may take: the promise of the operations page."""
@@ -66,7 +68,7 @@ def test_a3_many_stops(row: str, tmp_path: Path) -> None:
     """The same, `FAULT_STOPS` times."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, patience=60.0 + 10 * STOPS) as on:
             await stops(on, STOPS)
 
     uvloop.run(run())

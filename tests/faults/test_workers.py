@@ -18,6 +18,8 @@ from .stand import Stand, now, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(150)
+
 STEADY = Load(rate=400, seconds=10**6)
 
 

@@ -21,9 +21,9 @@ from .stand import CALM, Stand, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(150)
-
     from wxgate.sim.player import Player
+
+pytestmark = pytest.mark.timeout(150)
 
 ABORTS = number("FAULT_ABORTS", 5000)
 DESCRIPTORS = 64

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from wxcore import Envelope, _wxcore
 from wxgate import Gateway
 from wxgate.cli import COMMANDS, main
+from wxgate.dispatch import Board
 from wxgate.metrics import Counters, Layout
 from wxgate.settings import core_blob, core_problems, load
 from wxgate.settings.template import template
@@ -296,7 +297,8 @@ def test_every_metric_is_explained() -> None:
     """The page of operations has them all, and no other."""
     page = Path("docs/operations.md")
     counters = Counters(Layout(["shop"], ["log:"], 1))
-    rendered = set(re.findall(r"^# TYPE (\w+)", counters.render(), re.MULTILINE))
+    shown = "\n".join([counters.render(), *Board(["log:"], 1).render()])
+    rendered = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     assert set(re.findall(r"^\| `(wxgate_\w+)`", text_of(page), re.MULTILINE)) == rendered
     named = {name for one in PAGES for name in re.findall(r"`(wxgate_\w+)`", text_of(one))}
     assert named <= rendered

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import usage
-from servers import HERE, PATH, acknowledged, receiver, servers, started, taken
+from servers import HERE, PATH, acknowledged, delivered, receiver, servers, started, taken
 
 CONNECTIONS = 32
 _SIZE = "325 B"
@@ -23,6 +23,7 @@ class _Row:
 
     pid: int
     port: int
+    admin: int
     to: str | None
     sent: int = 1
     microseconds: list[float] = field(default_factory=list)
@@ -37,9 +38,9 @@ def run(rounds: int, messages: int) -> dict[str, object]:
         upstream = stack.enter_context(receiver(folder))
         rows = {}
         for at, server in enumerate(servers(upstream)):
-            pid, port = stack.enter_context(started(server, folder / str(at)))
+            pid, port, admin = stack.enter_context(started(server, folder / str(at)))
             acknowledged(port, 1)
-            rows[server.name] = _Row(pid, port, server.to)
+            rows[server.name] = _Row(pid, port, admin, server.to)
         _remember(rows, "start")
         for row in rows.values():
             _send(row, messages, upstream)
@@ -86,6 +87,9 @@ def _send(row: _Row, messages: int, upstream: int) -> tuple[float, float]:
         before = usage.cpu_seconds(row.pid)
         print("go", file=process.stdin, flush=True)
         result = process.stdout.readline()
+        if row.to is not None:
+            # What is acknowledged is on disk; its delivery belongs to its cost.
+            delivered(row.admin, row.sent + messages)
         cpu = usage.cpu_seconds(row.pid) - before
     assert result, "the client failed: see its message above"
     row.sent += messages

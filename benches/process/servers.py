@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ _BIN = Path(sys.executable).parent
 _CONFIG = """\
 [server]
 listen = "127.0.0.1:{port}"
-admin = ""
+admin = "127.0.0.1:{admin}"
 [account.shop]
 kind = "official"
 appid = "{appid}"
@@ -91,18 +92,34 @@ def taken(port: int) -> int:
     return int(_exchange(port, b"GET / HTTP/1.1\r\n\r\n")[1])
 
 
+def delivered(admin: int, count: int) -> None:
+    """Wait until a gateway has delivered ``count`` messages in all."""
+    until = time.monotonic() + WITHIN
+    while (told := _delivered(admin)) < count:
+        assert time.monotonic() < until, f"acknowledged {count}, delivered {told}"
+        time.sleep(0.002)
+    assert told == count, "delivered more than was acknowledged"
+
+
+def _delivered(admin: int) -> int:
+    with socket.create_connection(("127.0.0.1", admin), timeout=WITHIN) as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    return sum(map(int, re.findall(r"^wxgate_delivered_total\{.*\} (\d+)$", text, re.MULTILINE)))
+
+
 @contextmanager
-def started(server: Server, folder: Path) -> Iterator[tuple[int, int]]:
-    """Run one in ``folder``; gives its process id and its port, at once."""
+def started(server: Server, folder: Path) -> Iterator[tuple[int, int, int]]:
+    """Run one in ``folder``; gives its process id, its port and its operator's, at once."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port, admin = free_port(), free_port()
     command = [*server.command, "--port", str(port)]
     if server.to is not None:
-        text = _CONFIG.format(port=port, appid=APPID, to=server.to)
+        text = _CONFIG.format(port=port, admin=admin, appid=APPID, to=server.to)
         (folder / "wxgate.toml").write_text(text)
         command = [str(_BIN / "wxgate"), "serve"]
     with _running(command, folder) as pid:
-        yield pid, port
+        yield pid, port, admin
 
 
 def acknowledged(port: int, number: int) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from servers import Server, acknowledged, receiver, servers, started, taken
+from servers import Server, acknowledged, delivered, receiver, servers, started, taken
 
 _IMPORT = re.compile(r"^import time: +(\d+) \| +\d+ \| +([\w.]+)$", re.MULTILINE)
 _LARGEST = 10
@@ -39,9 +39,12 @@ def run(starts: int) -> dict[str, object]:
 def _start(server: Server, folder: Path, upstream: int, number: int) -> float:
     before = taken(upstream)
     begun = time.perf_counter()
-    with started(server, folder) as (_, port):
+    # A folder for each server: they would take each other's messages for repetitions.
+    with started(server, folder / server.name.replace("/", "")) as (_, port, admin):
         acknowledged(port, number)
         milliseconds = (time.perf_counter() - begun) * 1e3
+        if server.to is not None:
+            delivered(admin, 1)
     if server.to is not None and server.to.startswith("http"):
         assert taken(upstream) == before + 1
     return milliseconds
@@ -57,7 +60,7 @@ def _imports(server: Server, folder: Path) -> dict[str, float]:
     """Milliseconds that the largest packages cost in parent and worker; measuring doubles them."""
     os.environ["PYTHONPROFILEIMPORTTIME"] = "1"
     try:
-        with started(server, folder) as (_, port):
+        with started(server, folder) as (_, port, _):
             acknowledged(port, 1)
     finally:
         del os.environ["PYTHONPROFILEIMPORTTIME"]

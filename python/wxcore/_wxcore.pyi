@@ -585,7 +585,7 @@ class Received:
 class Claims:
     """The claims of one process, bounded by their number and by the bytes of the answers kept."""
 
-    def __new__(cls, capacity: int, answer_bytes: int) -> Self: ...
+    def __new__(cls, capacity: int, answer_bytes: int, now: int) -> Self: ...
     def claim(self, message: Received, now: int) -> bytes | bool:
         """Ask for a message at ``now`` (ms).
 

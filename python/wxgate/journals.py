@@ -41,10 +41,17 @@ def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
         "max_bytes": table.max_bytes,
         "retain_ms": round(table.retain * _HOUR_MS),
         "retain_bytes": table.retain_bytes,
-        "destinations": plan.names,
+        # A name may be a text of its own class, which msgspec would not write.
+        "destinations": [str(name) for name in plan.names],
         "routes": list(plan.routes),
     }
     return Journal(str(place), msgspec.json.encode(options), raw_key(table), now)
+
+
+def left_behind(table: Table, workers: int) -> list[Path]:
+    """Folders of workers that there were once, when there were more of them."""
+    found = Path(table.dir).glob("[0-9][0-9]*")
+    return sorted(one for one in found if one.name.isdigit() and int(one.name) >= workers)
 
 
 def raw_key(table: Table) -> bytes | None:

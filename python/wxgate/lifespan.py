@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ from wxcore._wxcore import Gateway as Core
 
 from wxgate.admin import Admin, Status
 from wxgate.admit import Admission
-from wxgate.dispatch import Dispatcher
+from wxgate.dispatch import Board, Dispatcher
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
-from wxgate.journals import folder, nodes_of, open_journal, raw_key, recall
+from wxgate.journals import folder, left_behind, nodes_of, open_journal, raw_key, recall
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
@@ -42,6 +43,7 @@ class Shared:
     """What the parent of several workers made before they forked."""
 
     counters: memoryview | None = None
+    board: memoryview | None = None
     worker: int = 0
     admin: socket.socket | None = None
     stopping: memoryview | None = None
@@ -59,6 +61,8 @@ class State:
     dead: Dead
     recorder: Recorder
     journal: Journal
+    adopted: tuple[tuple[Journal, Dispatcher], ...]
+    """Journals of workers that there are no more, which are delivered from here."""
     counters: Counters
     nonces: Nonces | None
     admin: Admin | None
@@ -77,11 +81,17 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     made = plan(settings, handlers)
     layout = Layout([name for name, _ in core.accounts()], made.names, destinations(settings))
     counters = Counters(layout, shared.counters, shared.worker)
+    board = Board(made.names, destinations(settings), shared.board, shared.worker)
     place = folder(settings.journal, shared.worker)
     journal = open_journal(settings.journal, place, made, _now())
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     dispatcher = Dispatcher(
-        made.places, made.routes, nodes=nodes_of(core, made), dead=dead, tally=counters.tally
+        made.places,
+        made.routes,
+        nodes=nodes_of(core, made),
+        dead=dead,
+        tally=counters.tally,
+        publish=board.publish,
     )
     claims = _claims(settings)
     flights = Flights(core, claims, journal, dispatcher, counters)
@@ -100,7 +110,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         stopping=shared.stopping,
     )
     dispatcher.resume(journal, journal.orphans())
-    status = Status(settings.journal.durability, pipeline, dispatcher, journal)
+    abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
+    adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal, board)
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(
@@ -109,6 +121,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         dead,
         recorder,
         journal,
+        tuple(adopted),
         counters,
         nonces,
         admin,
@@ -123,14 +136,34 @@ async def close_state(state: State) -> None:
     before = time.monotonic()
     await state.pipeline.drain(state.drain)
     left = max(0.0, state.drain - (time.monotonic() - before))
-    await state.dispatcher.drain(left)
+    dispatchers = [state.dispatcher, *(dispatcher for _, dispatcher in state.adopted)]
+    await asyncio.gather(*(dispatcher.drain(left) for dispatcher in dispatchers))
     if state.admin is not None:
         await state.admin.aclose()
     state.dead.close()
     state.recorder.close()
-    state.journal.close()
+    for journal in (state.journal, *(journal for journal, _ in state.adopted)):
+        journal.close()
     if state.nonces is not None:
         state.nonces.close()
+
+
+def _adopt(
+    place: Path,
+    core: Core,
+    settings: Settings,
+    handlers: Sequence[Registered],
+    dead: Dead,
+    claims: Claims,
+) -> tuple[Journal, Dispatcher]:
+    """Deliver what a journal still holds that nobody writes any more."""
+    made = plan(settings, handlers)
+    journal = open_journal(settings.journal, place, made, _now())
+    for key, until, answer in journal.claims():
+        claims.restore(key, until, answer)
+    dispatcher = Dispatcher(made.places, made.routes, nodes=nodes_of(core, made), dead=dead)
+    dispatcher.resume(journal, journal.orphans())
+    return journal, dispatcher
 
 
 def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:
@@ -158,7 +191,7 @@ def _budgets(settings: Settings) -> dict[str, float]:
 
 def _claims(settings: Settings) -> Claims:
     if settings.server.workers == 1:
-        return OwnClaims(settings.state.max_claims, settings.state.max_answers)
+        return OwnClaims(settings.state.max_claims, settings.state.max_answers, _now())
     # Imported here: sqlite3 costs 10 ms at the start.
     from wxgate.stores.claims import SharedClaims  # noqa: PLC0415
 

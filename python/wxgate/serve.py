@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from wxgate.dispatch import Board
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.lifespan import Shared, destinations
@@ -48,6 +49,8 @@ class _Family:
         self._workers = settings.server.workers
         size = Layout(list(settings.account), (), destinations(settings)).size
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
+        rows = Board.size(destinations(settings))
+        self._board = memoryview(mmap.mmap(-1, rows * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))
         self._lock = multiprocessing.Lock()
@@ -62,7 +65,9 @@ class _Family:
             free = (at for at, pid in enumerate(self._pids) if not (pid and _alive(pid)))
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
-        return Shared(self._counters, worker, self._admin, self._stopping, self._give_up)
+        return Shared(
+            self._counters, self._board, worker, self._admin, self._stopping, self._give_up
+        )
 
     def stop(self) -> None:
         """Let every worker know that a stop has begun, before it hears of it itself."""

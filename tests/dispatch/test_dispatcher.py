@@ -47,6 +47,7 @@ def test_what_is_recorded_is_delivered_once_and_settled() -> None:
         assert world.log.cursors == {0: 100}
         (standing,) = world.dispatcher.snapshot()
         assert (standing.delivered, standing.held, standing.behind) == (100, 0, False)
+        assert world.board.total("x:0", "delivered") == 100
         assert set(service.nodes) == {(0,)}
 
     play(run())
@@ -118,6 +119,28 @@ def test_order_per_key_and_nothing_lost_or_doubled(weather: Weather) -> None:
         assert in_order(service.taken)
         assert service.most_open <= weather.concurrency
         assert world.dispatcher.snapshot()[0].lost == 0
+
+    play(run())
+
+
+def test_an_idle_dispatcher_schedules_no_timer() -> None:
+    """Neither the deadline of a try nor a retry outlives what it was for."""
+
+    async def run() -> None:
+        async def behave(_: str, tries: int) -> bytes:
+            await asyncio.sleep(0.5)
+            if tries == 1:
+                raise busy(503)
+            return b""
+
+        world = World(Service(behave))
+        world.resume()
+        start = loop().time()
+        for key in "abc":
+            world.record(key)
+        await loop().rest()
+        assert loop().time() - start == 2.0
+        assert world.left() == []
 
     play(run())
 
@@ -287,6 +310,7 @@ def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
         await asyncio.sleep(600)
         first, *_ = world.dispatcher.snapshot()
         assert first.down
+        assert world.board.total("x:0", "down") == 1
         probes = [time - start for time, _ in service.log[5:]]
         gaps = [round(after - before) for before, after in pairwise(probes)]
         assert [round(probes[0]), *gaps[:7]] == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -297,6 +321,78 @@ def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
         assert world.left() == []
         assert {round(time - service.log[before][0]) for time, _ in service.log[before:]} == {0}
         assert not world.dispatcher.snapshot()[0].down
+
+    play(run())
+
+
+def test_what_waited_for_a_dead_destination_goes_when_it_is_back() -> None:
+    """All at once with the first success; but whoever was told how long waits that long."""
+
+    async def run() -> None:
+        async def behave(name: str, tries: int) -> bytes:
+            if tries > 1:
+                return b""
+            if name.startswith("told"):
+                raise busy(429, 1000.0)
+            # These began before the gate closed, and fail just before the probe is answered.
+            await asyncio.sleep(0.75 if name.startswith("late") else 0)
+            raise busy(0)
+
+        service = Service(behave)
+        world = World(service)
+        world.resume()
+        for key in ("told", "late0", "late1", "k0", "k1", "k2", "k3", "k4"):
+            world.record(key)
+        start = loop().time()
+        await loop().rest()
+        done = {name: time - start for time, name in service.log}
+        assert done.pop("told/1") == 1000
+        assert set(done.values()) == {1.0}
+
+    play(run())
+
+
+def test_a_probe_that_cannot_be_read_gives_its_turn_back() -> None:
+    """A journal that fails for a while does not leave the gate half-open for ever."""
+
+    async def run() -> None:
+        healed = False
+
+        async def behave(_: str, __: int) -> bytes:
+            if not healed:
+                raise busy(0)
+            return b""
+
+        world = World(Service(behave), limits=Limits(queue=2, concurrency=1))
+        world.resume()
+        for at in range(10):
+            world.record(f"k{at}")
+        await asyncio.sleep(100)
+        assert world.dispatcher.snapshot()[0].down
+        world.log.failing = True
+        await asyncio.sleep(300)
+        world.log.failing, healed = False, True
+        await loop().rest()
+        assert world.left() == []
+
+    play(run())
+
+
+def test_a_sink_that_never_waits_leaves_the_loop_to_others() -> None:
+    """A worker steps aside now and then."""
+
+    async def run() -> None:
+        world = World(Service(), limits=Limits(concurrency=1))
+        world.resume()
+        await loop().rest()
+        for at in range(1000):
+            world.record(f"k{at}")
+        turns = 0
+        while world.dispatcher.snapshot()[0].delivered < 1000:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= 1000 // 64
+        await loop().rest()
 
     play(run())
 
@@ -461,6 +557,7 @@ def test_410_parks_the_destination_until_told_otherwise(caplog: pytest.LogCaptur
         await loop().rest()
         assert len(service.log) == 1
         assert world.dispatcher.snapshot()[0].parked
+        assert world.board.total("x:0", "parked") == 1
         assert len(world.left()) == 50
         gone = None
         assert not world.dispatcher.unpark("x:1")
@@ -517,13 +614,14 @@ def test_an_answer_reaches_whoever_waits() -> None:
         world.resume()
         await loop().rest()
         answer = world.dispatcher.await_answer(1)
-        routes = ((0, (0,), False), (1, (0,), True), (2, (0,), True), (1, (0,), True))
+        routes = ((0, (0,), False), (1, (0,), True), (2, (0,), True), (1, (9,), True))
         world.record("a", destinations=routes)
         await asyncio.sleep(1)
         assert not answer.done()
         assert await answer == b"answer"
         await loop().rest()
         assert [len(service.taken) for service in world.services] == [1, 1, 1]
+        assert set(world.services[1].nodes) == {(0,)}
 
     play(run())
 
@@ -629,6 +727,27 @@ def test_a_journal_that_cannot_be_read_is_asked_again(caplog: pytest.LogCaptureF
 
     play(run())
     assert 8 <= len(caplog.records) <= 12
+
+
+def test_a_journal_that_cannot_be_told_is_told_again() -> None:
+    """Nothing that was taken is taken twice while the process lives."""
+
+    async def run() -> None:
+        service = Service()
+        world = World(service)
+        world.resume()
+        world.log.deaf = True
+        world.record("a")
+        await asyncio.sleep(5)
+        assert world.left() == [1]
+        world.record("b")
+        await asyncio.sleep(5)
+        world.log.deaf = False
+        await loop().rest()
+        assert world.left() == []
+        assert service.taken == ["a/1", "b/2"]
+
+    play(run())
 
 
 def test_big_events_bound_the_window_by_their_bytes() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from wxgate.dispatch import Dispatcher, Limits, Place
+from wxgate.dispatch import Board, Dispatcher, Limits, Place
 from wxgate.errors import SinkRefusedError, SinkRetryError
 
 from .clockwork import loop
@@ -69,6 +69,8 @@ class Memory:
     most: int = 0
     """The most messages that one read was asked for."""
     failing: bool = False
+    deaf: bool = False
+    """Whether settling fails."""
 
     def put(self, key: str, **more: object) -> Message:
         """Make a message durable."""
@@ -97,6 +99,8 @@ class Memory:
 
     def settle(self, destination: int, seqs: Sequence[int], /) -> None:
         """Settle, each once."""
+        if self.deaf:
+            raise OSError(5, "no such disk")
         assert not self.settled[destination].intersection(seqs), "settled twice"
         assert len(set(seqs)) == len(seqs), "settled twice"
         self.settled[destination].update(seqs)
@@ -208,6 +212,7 @@ class World:
 
     def start(self) -> Dispatcher:
         """Make another dispatcher on the same journal, as after a restart."""
+        self.board = Board([f"x:{at}" for at in range(len(self.services))])
         self.dispatcher = Dispatcher(
             [Place(f"x:{at}", one, self._limits) for at, one in enumerate(self.services)],
             range(len(self.services)),
@@ -215,6 +220,7 @@ class World:
             dead=self.graves,
             clock=loop().wall,
             random=lambda: self._seed,
+            publish=self.board.publish,
         )
         return self.dispatcher
 

@@ -23,11 +23,9 @@ impl Claims {
 #[pymethods]
 impl Claims {
     #[new]
-    fn new(capacity: usize, answer_bytes: usize) -> Self {
-        Self(Mutex::new(wxcore::admit::Claims::new(
-            capacity,
-            answer_bytes,
-        )))
+    fn new(capacity: usize, answer_bytes: usize, now: i64) -> Self {
+        let claims = wxcore::admit::Claims::new(capacity, answer_bytes, UnixMillis(now));
+        Self(Mutex::new(claims))
     }
 
     /// Asks for a message at `now` (ms): `True` if it is new, and the asker's from now on; `False` if

@@ -46,7 +46,7 @@ struct Options {
 /// `JournalError`, or `ValueError` for the options.
 #[pyclass(frozen, module = "wxcore")]
 pub(crate) struct Journal {
-    journal: journal::Journal,
+    inner: journal::Journal,
     routes: Vec<u16>,
     signal: UnixStream,
     recovered: Mutex<Recovered>,
@@ -73,7 +73,7 @@ impl Journal {
         });
         let (journal, recovered) = opened.map_err(|error| journal_error(py, &error))?;
         Ok(Self {
-            journal,
+            inner: journal,
             routes: read.routes,
             signal,
             recovered: Mutex::new(recovered),
@@ -102,7 +102,7 @@ impl Journal {
             .iter()
             .map(|(delivery, destinations)| entry(delivery, destinations, now))
             .collect();
-        let first = self.journal.append(&entries, UnixMillis(now));
+        let first = self.inner.append(&entries, UnixMillis(now));
         first.map_err(|error| journal_error(py, &error))
     }
 
@@ -112,7 +112,7 @@ impl Journal {
         let mut bytes = [0; 256];
         // Emptied before it is asked, so that what is decided meanwhile signals again.
         while matches!((&self.signal).read(&mut bytes), Ok(count) if count == bytes.len()) {}
-        let progress = self.journal.progress();
+        let progress = self.inner.progress();
         let failed = progress.failed.into_iter();
         (
             progress.durable,
@@ -123,12 +123,12 @@ impl Journal {
 
     /// Notes that a destination has taken messages, or given them up.
     fn settle(&self, destination: u16, seqs: Vec<u64>) {
-        self.journal.settle(destination, &seqs);
+        self.inner.settle(destination, &seqs);
     }
 
     /// Notes how far a destination has considered messages.
     fn advance(&self, destination: u16, cursor: u64) {
-        self.journal.advance(destination, cursor);
+        self.inner.advance(destination, cursor);
     }
 
     /// Messages behind `after` that a destination has not settled, in order, at most `limit` of them
@@ -141,7 +141,7 @@ impl Journal {
         limit: usize,
         max_bytes: usize,
     ) -> PyResult<(Vec<Stored>, u64)> {
-        let batch = self.journal.read(destination, after, limit, max_bytes);
+        let batch = self.inner.read(destination, after, limit, max_bytes);
         let batch = batch.map_err(|error| journal_error(py, &error))?;
         let stored = batch
             .iter()
@@ -151,7 +151,7 @@ impl Journal {
 
     /// Keeps the answer to a message for its retries: `key` and `until` as `Claims.answer` gave them.
     fn remember(&self, key: [u8; 16], until: i64, answer: &[u8]) {
-        self.journal.remember(&Reply {
+        self.inner.remember(&Reply {
             digest: key,
             expires: UnixMillis(until),
             answer: answer.to_vec(),
@@ -185,7 +185,7 @@ impl Journal {
 
     /// Figures: of the files, of what waits, of what was found at the start.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = self.journal.stats();
+        let stats = self.inner.stats();
         let all = PyDict::new(py);
         all.set_item("state", name(stats.state))?;
         if let State::Refusing(reason) = stats.state {
@@ -222,7 +222,7 @@ impl Journal {
 
     /// Writes what waits, durably, and lets the folder go.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.journal.close());
+        py.detach(|| self.inner.close());
     }
 }
 

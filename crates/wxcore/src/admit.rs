@@ -3,8 +3,11 @@
 //! `new → leased → done(answer)`. Exact, never probabilistic: a claim is kept under 128 bits of the
 //! SHA-256 of the idempotency key. Memory is bounded by a number of claims and a number of bytes of
 //! answers; what is dropped first is what would have expired first.
+//!
+//! Done claims lie in generations that expire as a whole, so that a claim costs its key and nothing
+//! else: a busy minute has hundreds of thousands of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::crypto::digest;
 use crate::time::UnixMillis;
@@ -14,8 +17,8 @@ pub const PUSH_LIFETIME_MS: i64 = 60_000;
 /// How long a payment is remembered: Pay's ladder ends after 24 h 4 min (protocol 4.4), virtual
 /// payment's after 18 h 12 min.
 pub const PAY_LIFETIME_MS: i64 = 25 * 3_600_000;
-/// Expired claims removed with each new one: enough to keep up, too few to be felt.
-const SWEEP: usize = 8;
+/// Generations for the time that a claim lives: each expires a quarter of it late, at most.
+const QUARTERS: i64 = 4;
 
 /// What a claim is kept under.
 pub type ClaimKey = [u8; 16];
@@ -37,94 +40,92 @@ pub enum Claim<'a> {
     Done(Option<&'a [u8]>),
 }
 
+/// Done claims that expire together.
 #[derive(Debug)]
-enum Slot {
-    Leased,
-    Done {
-        until: UnixMillis,
-        answer: Option<Box<[u8]>>,
-    },
+struct Generation {
+    until: UnixMillis,
+    keys: HashSet<ClaimKey>,
 }
 
 /// The claims of one process.
 #[derive(Debug)]
 pub struct Claims {
-    slots: HashMap<ClaimKey, Slot>,
-    /// Done claims by the second in which they expire.
-    expiry: BTreeMap<i64, Vec<ClaimKey>>,
+    leased: HashSet<ClaimKey>,
+    /// Done ones; a claim completed twice stands in the later generation only by its answer.
+    done: Vec<Generation>,
+    answers: HashMap<ClaimKey, Box<[u8]>>,
     capacity: usize,
     answer_capacity: usize,
     answer_bytes: usize,
     dropped: u64,
+    now: UnixMillis,
 }
 
 impl Claims {
     /// Remembers at most `capacity` messages and `answer_capacity` bytes of their answers.
-    pub fn new(capacity: usize, answer_capacity: usize) -> Self {
+    pub fn new(capacity: usize, answer_capacity: usize, now: UnixMillis) -> Self {
         Self {
-            slots: HashMap::new(),
-            expiry: BTreeMap::new(),
+            leased: HashSet::new(),
+            done: Vec::new(),
+            answers: HashMap::new(),
             capacity,
             answer_capacity,
             answer_bytes: 0,
             dropped: 0,
+            now,
         }
     }
 
     /// Asks for a message; if it is new, the asker has it from now on.
     pub fn claim(&mut self, key: ClaimKey, now: UnixMillis) -> Claim<'_> {
-        self.sweep(now);
-        if !self.is_known(&key, now) {
-            self.slots.insert(key, Slot::Leased);
-            return Claim::New;
+        self.now = self.now.max(now);
+        self.expire();
+        if self.leased.contains(&key) {
+            return Claim::Leased;
         }
-        match self.slots.get(&key) {
-            Some(Slot::Done { answer, .. }) => Claim::Done(answer.as_deref()),
-            Some(Slot::Leased) | None => Claim::Leased,
+        if self.done.iter().any(|one| one.keys.contains(&key)) {
+            return Claim::Done(self.answers.get(&key).map(|answer| &**answer));
         }
+        self.leased.insert(key);
+        Claim::New
     }
 
-    /// The message is done until `until`; a later answer replaces the one before.
+    /// The message is done until `until` at least; a later answer replaces the one before.
     pub fn complete(&mut self, key: ClaimKey, until: UnixMillis, answer: Option<&[u8]>) {
-        let answer = answer.filter(|bytes| {
-            let fits = self.answer_bytes + bytes.len() <= self.answer_capacity;
-            self.dropped += u64::from(!fits);
-            fits
-        });
-        self.answer_bytes += answer.map_or(0, <[u8]>::len);
-        let slot = Slot::Done {
-            until,
-            answer: answer.map(Box::from),
-        };
-        let before = self.slots.insert(key, slot);
-        self.forget(before.as_ref());
-        self.expiry.entry(until.seconds()).or_default().push(key);
-        while self.slots.len() > self.capacity && self.drop_next() {
-            self.dropped += 1;
+        self.leased.remove(&key);
+        self.enter(key, until);
+        self.forget(&key);
+        if let Some(answer) = answer {
+            self.keep(key, answer);
+        }
+        while self.len() > self.capacity && !self.done.is_empty() {
+            self.dropped += self.drop_first();
         }
     }
 
     /// Takes a message that is known to be unfinished, such as one found on disk at the start.
     pub fn lease(&mut self, key: ClaimKey) {
-        let before = self.slots.insert(key, Slot::Leased);
-        self.forget(before.as_ref());
+        for generation in &mut self.done {
+            generation.keys.remove(&key);
+        }
+        self.forget(&key);
+        self.leased.insert(key);
     }
 
     /// The asker gives the message up: the next try is new.
     pub fn abandon(&mut self, key: &ClaimKey) {
-        if matches!(self.slots.get(key), Some(Slot::Leased)) {
-            self.slots.remove(key);
-        }
+        self.leased.remove(key);
     }
 
     /// How many messages are remembered.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        let done: usize = self.done.iter().map(|one| one.keys.len()).sum();
+        self.leased.len() + done
     }
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
     }
 
     /// How many claims and answers were dropped before their time, for want of room.
@@ -132,49 +133,53 @@ impl Claims {
         self.dropped
     }
 
-    fn is_known(&self, key: &ClaimKey, now: UnixMillis) -> bool {
-        match self.slots.get(key) {
-            None => false,
-            Some(Slot::Leased) => true,
-            Some(Slot::Done { until, .. }) => *until > now,
+    /// Generations stand in the order in which they expire.
+    fn enter(&mut self, key: ClaimKey, until: UnixMillis) {
+        let step = ((until.0 - self.now.0) / QUARTERS).max(1000);
+        let fits = |one: &&mut Generation| one.until >= until && one.until.0 - until.0 <= step;
+        if let Some(generation) = self.done.iter_mut().find(fits) {
+            generation.keys.insert(key);
+            return;
+        }
+        let until = UnixMillis(until.0.saturating_add(step));
+        let at = self.done.partition_point(|one| one.until < until);
+        let keys = HashSet::from([key]);
+        self.done.insert(at, Generation { until, keys });
+    }
+
+    fn expire(&mut self) {
+        while self.done.first().is_some_and(|one| one.until <= self.now) {
+            self.drop_first();
         }
     }
 
-    fn sweep(&mut self, now: UnixMillis) {
-        for _ in 0..SWEEP {
-            match self.expiry.first_key_value() {
-                Some((second, _)) if *second < now.seconds() => self.drop_next(),
-                _ => return,
-            };
+    /// Drops the generation that expires next; returns how many claims that were.
+    fn drop_first(&mut self) -> u64 {
+        let first = self.done.remove(0);
+        let lives = |key: &ClaimKey| self.done.iter().any(|one| one.keys.contains(key));
+        if !self.answers.is_empty() {
+            let mut gone = 0;
+            self.answers.retain(|key, answer| {
+                let stays = !first.keys.contains(key) || lives(key);
+                gone += if stays { 0 } else { answer.len() };
+                stays
+            });
+            self.answer_bytes -= gone;
         }
+        first.keys.len() as u64
     }
 
-    /// Drops the done claim that expires next; false if there is none.
-    fn drop_next(&mut self) -> bool {
-        let Some(mut bucket) = self.expiry.first_entry() else {
-            return false;
-        };
-        let second = *bucket.key();
-        let key = bucket.get_mut().pop();
-        if bucket.get().is_empty() {
-            bucket.remove();
+    fn keep(&mut self, key: ClaimKey, answer: &[u8]) {
+        if self.answer_bytes + answer.len() > self.answer_capacity {
+            self.dropped += 1;
+            return;
         }
-        // A claim completed twice stands in two buckets: only the later one counts.
-        if let Some(key) = key
-            && matches!(self.slots.get(&key), Some(Slot::Done { until, .. }) if until.seconds() == second)
-        {
-            let slot = self.slots.remove(&key);
-            self.forget(slot.as_ref());
-        }
-        true
+        self.answer_bytes += answer.len();
+        self.answers.insert(key, answer.into());
     }
 
-    fn forget(&mut self, slot: Option<&Slot>) {
-        if let Some(Slot::Done {
-            answer: Some(answer),
-            ..
-        }) = slot
-        {
+    fn forget(&mut self, key: &ClaimKey) {
+        if let Some(answer) = self.answers.remove(key) {
             self.answer_bytes -= answer.len();
         }
     }
@@ -182,7 +187,7 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Claims, claim_key};
+    use super::{Claim, Claims, PAY_LIFETIME_MS, PUSH_LIFETIME_MS, claim_key};
     use crate::time::UnixMillis;
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -192,7 +197,7 @@ mod tests {
     }
 
     fn claims() -> Claims {
-        Claims::new(1000, 1 << 20)
+        Claims::new(1000, 1 << 20, NOW)
     }
 
     #[test]
@@ -202,10 +207,10 @@ mod tests {
         assert_eq!(claims.claim(key, after(10)), Claim::Leased);
         claims.complete(key, after(60_000), Some(b"hello"));
         assert_eq!(
-            claims.claim(key, after(59_999)),
+            claims.claim(key, after(60_000)),
             Claim::Done(Some(b"hello"))
         );
-        assert_eq!(claims.claim(key, after(60_000)), Claim::New);
+        assert_eq!(claims.claim(key, after(75_000)), Claim::New);
     }
 
     #[test]
@@ -235,29 +240,48 @@ mod tests {
         let (mut claims, key) = (claims(), claim_key("shop:m:1"));
         claims.complete(key, after(1_000), None);
         claims.complete(key, after(60_000), Some(b"late"));
-        // The first of the two buckets expires: it takes nothing along.
-        claims.claim(claim_key("other"), after(5_000));
+        // The first of its two generations expires: it takes nothing along.
         assert_eq!(claims.claim(key, after(5_000)), Claim::Done(Some(b"late")));
+        assert_eq!(claims.done.len(), 1);
+    }
+
+    #[test]
+    fn payments_and_pushes_side_by_side_need_few_generations() {
+        let mut claims = Claims::new(1_000_000, 0, NOW);
+        for n in 0..60 * 60 {
+            let now = after(n * 1_000);
+            claims.claim(claim_key(&format!("a{n}")), now);
+            claims.complete(
+                claim_key(&format!("a{n}")),
+                UnixMillis(now.0 + PUSH_LIFETIME_MS),
+                None,
+            );
+            claims.complete(
+                claim_key(&format!("b{n}")),
+                UnixMillis(now.0 + PAY_LIFETIME_MS),
+                None,
+            );
+        }
+        assert!(claims.done.len() <= 8, "{}", claims.done.len());
+        assert!(claims.len() < 60 * 60 + 100, "{}", claims.len());
+        assert!(claims.done.is_sorted_by_key(|one| one.until));
     }
 
     #[test]
     fn memory_is_bounded_and_what_expires_first_goes_first() {
-        let mut claims = Claims::new(10, 20);
+        let mut claims = Claims::new(10, 20, NOW);
         for n in 0..100_i64 {
-            claims.complete(
-                claim_key(&n.to_string()),
-                after(1_000 * n),
-                Some(b"0123456789"),
-            );
+            let until = after(10_000 * n);
+            claims.complete(claim_key(&n.to_string()), until, Some(b"0123456789"));
         }
-        assert_eq!(claims.len(), 10);
+        assert!(claims.len() <= 10 && !claims.is_empty());
         assert!(claims.answer_bytes <= 20 && claims.dropped() >= 90);
         assert!(matches!(claims.claim(claim_key("99"), NOW), Claim::Done(_)));
         assert_eq!(claims.claim(claim_key("0"), NOW), Claim::New);
     }
 
     #[test]
-    fn expired_claims_leave_by_themselves() {
+    fn expired_claims_leave_by_themselves_with_their_answers() {
         let mut claims = claims();
         for n in 0..500 {
             claims.complete(claim_key(&format!("a{n}")), after(1_000), Some(b"answer"));

@@ -17,10 +17,10 @@ pub enum Stage {
     Admit,
     /// Onto the disk, before anybody is told "success".
     Record,
-    /// Handing over: the destination took the message.
-    Dispatch,
     /// The bytes that go back.
     Reply,
+    /// From the journal to the destinations, beside the answer or before it.
+    Dispatch,
 }
 
 impl Stage {
@@ -33,8 +33,8 @@ impl Stage {
         Self::Route,
         Self::Admit,
         Self::Record,
-        Self::Dispatch,
         Self::Reply,
+        Self::Dispatch,
     ];
 
     /// The lower-case name used in error codes and metrics.

@@ -1,5 +1,9 @@
 //! The index as the journal itself makes it: in the background, and again after a start.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -33,7 +33,8 @@ def page(path: str, status: Status, counters: Counters) -> Page:
         case "/readyz":
             return _ready(status)
         case "/metrics":
-            return Page(200, _METRICS, counters.render().encode())
+            text = counters.render() + "\n".join([*status.board.render(), ""])
+            return Page(200, _METRICS, text.encode())
         case _:
             return NOT_FOUND
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wxcore import Journal
 
-    from wxgate.dispatch import Dispatcher
+    from wxgate.dispatch import Board, Dispatcher
     from wxgate.pipeline import Pipeline
 
 
@@ -20,6 +20,7 @@ class Status:
     pipeline: Pipeline
     dispatcher: Dispatcher
     journal: Journal
+    board: Board
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""

@@ -6,14 +6,17 @@ cannot take holds up nothing else.
 `build` makes the destinations of a configuration and `dispatcher` runs them. `destination` is one
 of them: its `lane`s are what it holds in memory, its `reader` is its place in the journal, its
 `crew` makes the tries; `retry`, `gate` and `waits` say when, and `dead` keeps what nobody takes.
+`board` shows the figures.
 """
 
+from wxgate.dispatch.board import Board
 from wxgate.dispatch.build import Plan, build_sinks, plan
 from wxgate.dispatch.dispatcher import Dispatcher
 from wxgate.dispatch.place import Limits, Place, Standing
 from wxgate.dispatch.retry import Schedule
 
 __all__ = [
+    "Board",
     "Dispatcher",
     "Limits",
     "Place",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from wxgate.settings.dispatch import Retry
     from wxgate.settings.texts import Target
     from wxgate.sinks import Sink
+
+_CONNECT = 1.0
+"""Seconds in which a node has to accept a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _function(settings: Settings, name: str, function: Any, pool: Pool) -> Place
         getattr(function, "__call__", None)  # noqa: B004 (an object may have an async __call__)
     ):
         return Place(name, FunctionSink(function), limits)
-    patient = Limits(queue=limits.queue, concurrency=pool.size, timeout=None, retry=limits.retry)
+    patient = replace(limits, concurrency=pool.size, timeout=None)
     return Place(name, PlainFunctionSink(function, pool), patient)
 
 
@@ -103,8 +106,9 @@ def _http(settings: Settings, name: str, url: str) -> Place:
     from wxgate.sinks.http import HttpSink  # noqa: PLC0415
 
     limits = _limits(settings)
-    sink = HttpSink([url], timeout=settings.dispatch.timeout, concurrency=limits.concurrency)
-    return Place(name, sink, limits)
+    timeout = settings.dispatch.timeout
+    sink = HttpSink([url], timeout=timeout, concurrency=limits.concurrency)
+    return Place(name, sink, replace(limits, timeout=timeout + _CONNECT))
 
 
 def _upstream(settings: Settings, name: str, place: str) -> Place:
@@ -120,7 +124,8 @@ def _upstream(settings: Settings, name: str, place: str) -> Place:
     limits = Limits(
         queue=upstream.queue,
         concurrency=upstream.concurrency,
-        timeout=upstream.timeout,
+        # The sink ends an exchange by itself; before it may have sought a node that listens.
+        timeout=upstream.timeout + _CONNECT * len(upstream.nodes),
         batch=upstream.batch,
         retry=_schedule(upstream.retry),
     )

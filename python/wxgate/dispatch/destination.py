@@ -287,6 +287,7 @@ class Destination:
     def _turn(self) -> None:
         self._planned = False
         self._report()
+        self._desk.publish(self._index, self._figures())
         if self._stopping:
             return
         now = self._now()
@@ -299,6 +300,18 @@ class Destination:
             self._crew.wake(1 if self._gate.closed else len(window.ready))
         self._crew.watch()
         self._timer.set(self._next())
+
+    def _figures(self) -> tuple[int, ...]:
+        """What is published, in the order of ``board.COLUMNS``."""
+        return (
+            len(self._crew),
+            len(self._waits),
+            self._window.held,
+            self._parked,
+            self._gate.closed,
+            self._reader.behind,
+            self._lost,
+        )
 
     def _report(self) -> None:
         """Tell the journal what is done, and how far this destination has looked."""
@@ -354,6 +367,7 @@ class Destination:
         self._timer.set(None)
         await self._crew.leave(seconds)
         self._report()
+        self._desk.publish(self._index, self._figures())
         await self._sink.aclose()
 
     def standing(self) -> Standing:

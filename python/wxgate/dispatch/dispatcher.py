@@ -23,10 +23,14 @@ def _wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _nobody(_: int, __: Sequence[int]) -> None:
+    """Listens to no figures."""
+
+
 class Dispatcher:
     """Delivers what the journal holds. To be made, and used, inside the event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (wired once, in lifespan)
         self,
         places: Sequence[Place],
         routes: Sequence[int],
@@ -36,15 +40,18 @@ class Dispatcher:
         tally: Tally = lambda *_: None,
         clock: Callable[[], int] = _wall_clock,
         random: Callable[[], float] = random_module.random,
+        publish: Callable[[int, Sequence[int]], None] | None = None,
     ) -> None:
         """Deliver to ``places``, whose order is the journal's; ``routes`` lead to them by index.
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
-        ``clock`` tells milliseconds since 1970. ``tally`` is told once per tick.
+        ``clock`` tells milliseconds since 1970. Once per tick ``tally`` is told what became of
+        deliveries, and ``publish`` how a destination stands that has changed.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
-        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, tally)
+        told = (tally, publish or _nobody)
+        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, *told)
         self._destinations = [
             Destination(index, place, self._desk) for index, place in enumerate(places)
         ]

@@ -9,7 +9,7 @@ from wxgate.dispatch.retry import Schedule
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wxgate.dispatch.message import DeadLetters
     from wxgate.dispatch.reader import Nodes
@@ -57,6 +57,8 @@ class Desk:
     """Milliseconds since 1970."""
     random: Callable[[], float]
     tally: Tally
+    publish: Callable[[int, Sequence[int]], None]
+    """Takes the figures of a destination, by index, in the order of ``board.COLUMNS``."""
     last: int = 0
     """The newest message that became durable while this process ran."""
 

@@ -40,7 +40,7 @@ cannot be read). Unknown keys are refused with their path.
   of the file; newlines at the end are dropped. A secret written out is refused and never shown.
 - **Lists**: wherever a list is taken, one value may stand for a list of one. Of several keys the
   first is the current one; the others are accepted beside it, so that keys turn without downtime.
-- **Not in this version**: `[state]` is refused. Each worker counts and claims for itself."""
+"""
 
 _ACCOUNTS = """\
 ## `[account.NAME]`
@@ -52,7 +52,7 @@ or digit. `kind` decides which other keys there are."""
 def reference() -> str:
     """Return the whole page."""
     sections = [
-        _HEAD,
+        _HEAD.rstrip(),
         _section("## `[server]`", Server),
         _section("## `[journal]`", Journal),
         _section("## `[state]`", State),

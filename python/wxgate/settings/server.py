@@ -33,13 +33,19 @@ class Server(Table, frozen=True, kw_only=True):
         float, Meta(gt=0, le=60, description="Seconds in which a body must have arrived.")
     ] = 5.0
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=1000000, description="Messages in delivery per worker; more get a 503.")
+        int,
+        Meta(ge=1, le=1000000, description="Requests open per worker; more get a 503."),
     ] = 1024
     reply_budget: Annotated[
         Budget, Meta(description="Seconds until WeChat is answered; it gives up after 5.")
     ] = 4.5
     drain: Annotated[
-        float, Meta(ge=0, le=600, description="Seconds that open messages are given at a stop.")
+        float,
+        Meta(
+            ge=0,
+            le=600,
+            description="Seconds that what is open is given at a stop.",
+        ),
     ] = 4.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

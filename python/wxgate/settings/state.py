@@ -20,7 +20,7 @@ class State(Table, frozen=True, kw_only=True):
         Meta(
             ge=1000,
             le=100000000,
-            description="Messages remembered per worker; some 70 bytes each. The oldest go first.",
+            description="Messages remembered per worker; some 35 bytes each. The oldest go first.",
         ),
     ] = 1000000
     max_answers: Annotated[

@@ -1,0 +1,74 @@
+"""How the destinations of all workers stand, in one shared block, and as Prometheus reads it.
+
+Each worker writes only its own region, from one thread, when something has changed; whoever answers
+a scrape adds them up.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_GAUGES = {
+    "in_flight": "Tries that are open.",
+    "waiting": "Routing keys that wait for a retry.",
+    "held": "Undelivered messages in memory.",
+    "parked": "Workers to which the destination said 410: they try nothing more.",
+    "down": "Workers for which it failed several times in a row: they only probe it.",
+    "behind": "Workers with undelivered messages that are not in memory.",
+    "lost": "Messages that a journal could not give back.",
+}
+COLUMNS = tuple(_GAUGES)
+"""What a worker publishes of a destination, in this order."""
+_WORD = 8
+
+
+class Board:
+    """The figures that one worker writes, and those of all that it can read."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        rows: int,
+        block: memoryview | None = None,
+        worker: int = 0,
+    ) -> None:
+        """Write region ``worker`` of ``block``; without a block, memory of one's own.
+
+        ``block`` has ``size(rows)`` bytes for each worker: who makes it does not know the names.
+        """
+        self._names = tuple(names[:rows])
+        words = (block or memoryview(bytearray(self.size(rows)))).cast("Q")
+        length = self.size(rows) // _WORD
+        self._regions = [words[at : at + length] for at in range(0, len(words), length)]
+        self._own = self._regions[worker]
+
+    @staticmethod
+    def size(rows: int) -> int:
+        """Bytes of one worker's region."""
+        return rows * len(COLUMNS) * _WORD
+
+    def publish(self, destination: int, figures: Sequence[int]) -> None:
+        """Write the figures of a destination, by index, in the order of ``COLUMNS``."""
+        if destination >= len(self._names):
+            return
+        at = destination * len(COLUMNS)
+        self._own[at : at + len(COLUMNS)] = memoryview(array("Q", figures))
+
+    def total(self, name: str, column: str) -> int:
+        """Return the sum over all workers."""
+        at = self._names.index(name) * len(COLUMNS) + COLUMNS.index(column)
+        return sum(region[at] for region in self._regions)
+
+    def render(self) -> Iterator[str]:
+        """Yield lines in Prometheus' text format."""
+        for column, meaning in _GAUGES.items():
+            metric = f"wxgate_dispatch_{column}"
+            yield f"# HELP {metric} {meaning}"
+            yield f"# TYPE {metric} gauge"
+            for name in self._names:
+                label = name.replace("\\", r"\\").replace('"', r"\"")
+                yield f'{metric}{{destination="{label}"}} {self.total(name, column)}'

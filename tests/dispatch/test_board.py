@@ -1,0 +1,38 @@
+"""The figures of all workers, side by side and added up."""
+
+from __future__ import annotations
+
+from wxgate.dispatch.board import COLUMNS, Board
+
+NAMES = ["upstream:orders", 'http://x/"y"']
+
+
+def test_each_worker_writes_its_own_and_all_are_added_up() -> None:
+    """In one block that they share."""
+    block = memoryview(bytearray(Board.size(2) * 3))
+    first, last = Board(NAMES, 2, block, 0), Board(NAMES, 2, block, 2)
+    first.publish(0, range(10, 17))
+    last.publish(0, range(100, 107))
+    last.publish(1, [7] * len(COLUMNS))
+    last.publish(1, [8] * len(COLUMNS))
+    for board in (first, last):
+        assert [board.total(NAMES[0], column) for column in COLUMNS] == list(range(110, 124, 2))
+        assert board.total(NAMES[1], "behind") == 8
+
+
+def test_prometheus_can_read_it() -> None:
+    """Gauges, each with its help; a quote in a name is escaped."""
+    board = Board(NAMES, 4)
+    board.publish(1, range(len(COLUMNS)))
+    lines = list(board.render())
+    assert "# TYPE wxgate_dispatch_behind gauge" in lines
+    assert r'wxgate_dispatch_waiting{destination="http://x/\"y\""} 1' in lines
+    assert 'wxgate_dispatch_parked{destination="upstream:orders"} 0' in lines
+    assert len(lines) == len(COLUMNS) * 4
+
+
+def test_destinations_beyond_the_rows_are_left_out() -> None:
+    """The block was made before their names were known; nothing breaks."""
+    board = Board(NAMES, 1)
+    board.publish(1, [7] * len(COLUMNS))
+    assert [line for line in board.render() if "http" in line] == []

@@ -118,6 +118,8 @@ class Sink:
         self.port = port
         self.mode = OK
         self.choose: Callable[[Arrival], Mode] = lambda _: self.mode
+        self.forgets: Callable[[Arrival], bool] = lambda _: False
+        """What it says that it took, and loses."""
         self.shelf = Shelf()
         self.changed = asyncio.Event()
         """Set at each message that is taken."""
@@ -221,7 +223,8 @@ class _Connection(asyncio.Protocol):
         if mode.status not in _OK:
             return b""
         for one in messages:
-            self._sink.shelf.put(one)
+            if not self._sink.forgets(one):
+                self._sink.shelf.put(one)
         self._sink.changed.set()
         if not messages[0].asks or len(messages) > 1:
             return b""

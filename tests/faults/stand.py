@@ -93,7 +93,7 @@ class Stand:
 
     async def buried(self) -> set[int]:
         """The dead letters, as the operator's command lists them."""
-        command = [sys.executable, "-m", "wxgate.cli", "dlq", "ls", "--json"]
+        command = [sys.executable, "-m", "wxgate.cli", "dlq", "ls", "--json", "--limit", "100000"]
         process = await asyncio.create_subprocess_exec(
             *command,
             "--config",
@@ -121,10 +121,37 @@ class Stand:
         """Drain, stop gently, and demand that everything holds."""
         await self.driver.finish()
         await self.drained(buried)
+        if self.gateway.starts == 1:
+            await self.reconcile()
         if self.gateway.is_alive:
             code = await self.gateway.stop(signal.SIGTERM)
             self.hold(code == 0, f"exit code {code} of a gentle stop")
         self.judge(bounds, buried)
+
+    async def reconcile(self) -> None:
+        """Compare what the gateway counted with what was sent and taken.
+
+        Its counters begin anew with it: only a gateway that was never restarted knows it all.
+        """
+        self.hold(await self._balanced(), f"the books: {await self.gateway.metrics()}")
+
+    async def _balanced(self) -> bool:
+        """Look a few times: the last delivery is counted after the service has answered it."""
+        for _ in range(100):
+            counted = await self.gateway.metrics()
+            accepted, delivered, buried, repeated, refused = (
+                counted.get(f"wxgate_{name}_total", 0)
+                for name in ("accepted", "delivered", "buried", "repeated", "refused")
+            )
+            if (
+                accepted == delivered + buried
+                and delivered == len(self.sink.shelf.taken)
+                and accepted + repeated >= self.driver.books.answered
+                and refused >= self.driver.books.refused
+            ):
+                return True
+            await asyncio.sleep(0.02)  # another process's counters: nothing to wait for
+        return False
 
     def judge(self, bounds: Bounds = oracle.NONE, buried: Set[int] = frozenset()) -> None:
         """Write down the result, and raise if a promise was broken."""

@@ -17,7 +17,9 @@ CARGO ?= cargo
 LOCKED ?= --locked
 EXTRAS ?= dev,oracles,redis
 PYTEST_ARGS ?=
-TEST_MARKS ?= not slow
+TEST_MARKS ?= not slow and not slow_faults
+FAULT_KILLS ?= 1000
+FAULT_RESULTS ?= $(CURDIR)/.cache/faults.jsonl
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 FUZZ_SECONDS ?= 30
@@ -95,6 +97,17 @@ test-python: setup ## pytest; choose with PYTEST_ARGS
 .PHONY: test-slow
 test-slow: ## only the slow tests: from an empty folder to an installed package
 	@$(MAKE) --no-print-directory test-python TEST_MARKS=slow
+
+# The seed is drawn once, so that a whole run can be repeated: WXGATE_FAULT_SEED=… make faults.
+.PHONY: faults
+faults: setup ## every fault of the catalogue, FAULT_KILLS kills (hours); writes docs/guarantees.md's table
+	$(call say,faults)
+	@mkdir -p '$(dir $(FAULT_RESULTS))' && rm -f '$(FAULT_RESULTS)'
+	@export WXGATE_FAULT_SEED="$${WXGATE_FAULT_SEED:-$$RANDOM$$RANDOM}"; \
+	echo "WXGATE_FAULT_SEED=$$WXGATE_FAULT_SEED"; \
+	FAULT_KILLS=$(FAULT_KILLS) WXGATE_FAULT_RESULTS='$(FAULT_RESULTS)' \
+		$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	@$(BIN)/python tests/faults/report.py '$(FAULT_RESULTS)'
 
 
 # Lints

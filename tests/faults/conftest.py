@@ -1,0 +1,31 @@
+"""The shim, compiled once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .shim import compile_shim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled shim."""
+    return compile_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest) -> str:
+    """The name of a run, with its parameters: with the seed it says everything."""
+    name: str = request.node.name
+    return name.removeprefix("test_")
+
+
+def number(name: str, default: int) -> int:
+    """A count from the environment."""
+    return int(os.environ.get(name) or default)

@@ -1,0 +1,132 @@
+"""Gateways that break a promise on purpose: ``mutants.py NAME serve …`` runs ``wxgate serve …``.
+
+A harness that does not report them proves nothing. Each replaces one step by the mistake that is
+made most easily there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from wxgate.admit import Admission
+from wxgate.cli import main
+from wxgate.dispatch import Dispatcher
+from wxgate.dispatch.lane import Window
+from wxgate.flights import Flights
+from wxgate.record import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wxcore._wxcore import Received
+    from wxgate.flight import Flight
+
+_SUCCESS = (200, "text/plain", b"success")
+
+
+def acknowledge_before_durable() -> None:
+    """Answer as soon as the journal was told, without waiting for the disk."""
+    record = Recorder.record
+
+    def hasty(self: Recorder, flight: Flight) -> None:
+        record(self, flight)
+        flight.wait = _at_once  # type: ignore[method-assign]
+
+    Recorder.record = hasty  # type: ignore[method-assign]
+
+
+async def _at_once(_: float) -> tuple[int, str, bytes]:
+    return _SUCCESS
+
+
+def done_before_record() -> None:
+    """Hold a message for done when its record has failed: its retry looks like a duplicate."""
+
+    def failed(self: Flights, flight: Flight, code: str) -> None:
+        assert flight.message is not None  # noqa: S101 (for mypy)
+        self._claims.complete([flight.message], 2**42)  # noqa: SLF001
+        self._open.pop(flight.message_id, None)  # noqa: SLF001
+        flight.end(code)
+
+    Flights.failed = failed  # type: ignore[method-assign]
+
+
+def settle_before_delivery() -> None:
+    """Tell the journal that a message was delivered when it is about to be."""
+    resume = Dispatcher.resume
+    recorded = Dispatcher.recorded
+    logs: list[Any] = []
+
+    def opened(self: Dispatcher, log: Any, orphans: Any = ()) -> None:  # noqa: ANN401
+        logs.append(log)
+        resume(self, log, orphans)
+
+    def early(self: Dispatcher, seq: int, message: Any) -> None:  # noqa: ANN401
+        logs[0].settle(0, [seq])
+        recorded(self, seq, message)
+
+    Dispatcher.resume = opened  # type: ignore[method-assign]
+    Dispatcher.recorded = early  # type: ignore[method-assign]
+
+
+def take_every_try_for_new() -> None:
+    """Keep no claims."""
+
+    def again(_: Admission, __: Received, ___: int) -> bool:
+        return True
+
+    Admission.again = again  # type: ignore[method-assign, assignment]
+
+
+def acknowledge_on_a_full_disk() -> None:
+    """Answer "success" to what could not be recorded."""
+
+    def failed(_: Recorder, flights: list[Flight], __: str) -> None:
+        for flight in flights:
+            flight.end(_SUCCESS)
+
+    Recorder._fail = failed  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def let_messages_overtake() -> None:
+    """Give each message a lane of its own."""
+    add = Window.add
+    count = itertools.count()
+
+    def anywhere(self: Window[Any], key: str, item: Any) -> bool:  # noqa: ANN401
+        return add(self, f"{key}{next(count)}", item)
+
+    Window.add = anywhere  # type: ignore[method-assign]
+
+
+def forget_replies() -> None:
+    """Answer a retry with something that nobody said the first time."""
+    seal = Flights.seal
+    count = itertools.count()
+
+    def again(self: Flights, account: str, message: Received, kept: bytes) -> Any:  # noqa: ANN401
+        spec = b'{"type":"text","content":"%d again"}' % next(count)
+        return seal(self, account, message, spec if kept else b"")
+
+    Flights.again = again  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    one.__name__: one
+    for one in (
+        acknowledge_before_durable,
+        done_before_record,
+        settle_before_delivery,
+        take_every_try_for_new,
+        acknowledge_on_a_full_disk,
+        let_messages_overtake,
+        forget_replies,
+    )
+}
+
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv.pop(1)]()
+    sys.exit(main())

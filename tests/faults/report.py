@@ -1,0 +1,96 @@
+"""Write the table of a fault run into docs/guarantees.md: ``report.py RESULTS [PAGE]``.
+
+RESULTS is what the tests appended, a line of JSON for each run, under ``WXGATE_FAULT_RESULTS``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+BEGIN = "<!-- Made by `make faults`. -->"
+END = "<!-- End of the table that `make faults` makes. -->"
+
+ROWS = {
+    "A1": "kill -9 at random times under load",
+    "A2": "kill -9 before and after each call that changes a file of the journal",
+    "A3": "SIGTERM under load, and with 1,000 idle connections",
+    "A4": "signals twice, and in storms",
+    "A5": "one of two workers crashes",
+    "A8": "short writes",
+    "A9": "write or sync fails once, or for good",
+    "A10": "a sync takes 0.1 to 5 s",
+    "A11": "disk full",
+    "A12": "disk read-only, folder removed",
+    "A13": "no file descriptors left",
+    "A14": "two gateways on one folder",
+    "A15": "destination dead for long, journal at its quota",
+    "D1": "destination answers 408, 410, 422, 425, 429, 5xx",
+    "D2": "one destination slow, hanging, dripping, resetting",
+    "D3": "one destination half-open",
+    "E12": "clients leave in the middle of a request",
+}
+
+
+@dataclass(slots=True)
+class Sum:
+    """A row's runs, added up."""
+
+    cycles: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    restart: float = 0.0
+    seed: str = ""
+
+    def add(self, run: dict[str, Any]) -> None:
+        """Add one run; a run without cycles of its own is one."""
+        self.cycles += max(1, run["cycles"])
+        self.acknowledged += run["acknowledged"]
+        self.lost += run["lost"]
+        self.duplicates += run["duplicates"]
+        self.restart = max(self.restart, run["restart"])
+        self.seed = run["seed"]
+
+
+def table(lines: list[str]) -> str:
+    """The table, a line for each row of the catalogue that was run."""
+    sums: dict[str, Sum] = {}
+    for line in lines:
+        run = json.loads(line)
+        sums.setdefault(run["row"].split("_", 1)[0].upper(), Sum()).add(run)
+    rows = [
+        f"| {row} | {what} | {one.cycles:,} | {one.acknowledged:,} | {one.lost} "
+        f"| {one.duplicates:,} | {one.seed} |"
+        for row, what in ROWS.items()
+        if (one := sums.get(row))
+    ]
+    head = [
+        "| row | fault | times | acknowledged | lost | delivered twice | seed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def written(page: str, made: str) -> str:
+    """The page with the table between its markers. Raises ``ValueError`` if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        reason = "the page has no place for the table"
+        raise ValueError(reason)
+    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
+
+
+def main(results: str, page: str = str(ROOT / "docs/guarantees.md")) -> None:
+    """Read the results, write the page."""
+    made = table(Path(results).read_text().splitlines())
+    Path(page).write_text(written(Path(page).read_text(), made))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

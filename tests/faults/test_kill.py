@@ -1,0 +1,132 @@
+"""A1 and A2: kill -9 at any time, and at every call that changes a file of the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+
+from .conftest import number
+from .driver import Load
+from .gateway import PATIENCE
+from .oracle import Outage
+from .shim import Action, Call, Rule
+from .stand import Stand, now, stand
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(150)
+
+KILLS = number("FAULT_KILLS", 20)
+BATCH = 20
+"""Kills on one folder."""
+BOUNDARIES = number("FAULT_BOUNDARIES", 60)
+LARGE = 600
+"""Characters that fill a segment of 1 MiB with some hundred messages."""
+BUSY = Load(rate=400, seconds=10**6, padding=LARGE)
+
+
+async def under_load(run: Stand, kills: int) -> None:
+    """Kill it again and again while messages, retries and duplicates keep coming."""
+    sending = asyncio.create_task(run.driver.send(BUSY))
+    for _ in range(kills):
+        await asyncio.sleep(run.random.uniform(0.1, 1.2))  # when it strikes is the test's input
+        await run.kill_and_restart()
+    sending.cancel()
+    await run.healthy()
+    await run.end(run.crashes)
+
+
+def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) -> None:
+    """One folder's kills."""
+
+    async def run() -> None:
+        async with stand(row, folder, patience=patience) as on:
+            await under_load(on, kills)
+
+    uvloop.run(run())
+
+
+def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
+    """Nothing acknowledged is lost; what was in flight may come twice."""
+    kill_anywhere(row, tmp_path, min(KILLS, 8))
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(KILLS // BATCH))
+def test_a1_many_kills(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001 (its name)
+    """The same, `FAULT_KILLS` times."""
+    kill_anywhere(row, tmp_path, BATCH, 400.0)
+
+
+STRIKES = [Action.KILL_BEFORE, Action.KILL_AFTER]
+CHANGING = [
+    Call.WRITE,
+    Call.SYNC,
+    Call.RENAME,
+    Call.UNLINK,
+    Call.TRUNCATE,
+    Call.OPEN,
+    Call.MKDIR,
+    Call.ALLOCATE,
+]
+
+
+async def strike(run: Stand, rule: Rule) -> bool:
+    """Restart under a rule and send until it strikes; False if it never does."""
+    down = now()
+    run.faults.set(rule)
+    if run.gateway.is_alive:
+        await run.gateway.killed()
+    await run.gateway.launch()
+    # It may strike before the gateway is up: messages find nobody, and come again.
+    sending = asyncio.create_task(run.driver.send(BUSY))
+    ended = asyncio.create_task(run.gateway.gone(10 * PATIENCE))
+    await asyncio.wait({ended}, timeout=2.0)  # then it has seen more messages than a segment holds
+    struck = ended.done()
+    ended.cancel()
+    sending.cancel()
+    run.cycles += struck
+    run.faults.clear()
+    if not struck:
+        await run.gateway.killed()
+    await run.gateway.start()
+    run.outages.append(Outage(down, now()))
+    return struck
+
+
+def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[int]) -> None:
+    """Strike before and after the n-th call since the start, for each n."""
+    patience = 40.0 + 10.0 * len(ns)
+
+    async def run() -> None:
+        async with stand(row, folder, library=library, patience=patience) as on:
+            for n in ns:
+                for action in STRIKES:
+                    if not await strike(on, Rule(action, [call], first=n, times=1)):
+                        break
+                else:
+                    continue
+                break
+            await on.healthy()
+            await on.end(on.crashes)
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize("call", CHANGING, ids=lambda call: call.name.lower())
+def test_a2_kill_at_calls(row: str, tmp_path: Path, library: Path, call: Call) -> None:
+    """A sample: the first calls of a start."""
+    at_boundaries(row, tmp_path, library, call, [1, 3])
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("call", CHANGING, ids=lambda call: call.name.lower())
+def test_a2_kill_at_every_call(row: str, tmp_path: Path, library: Path, call: Call) -> None:
+    """Every n from 1 on, until a run has no such call any more."""
+    at_boundaries(row, tmp_path, library, call, list(range(1, BOUNDARIES + 1)))

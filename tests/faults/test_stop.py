@@ -1,0 +1,127 @@
+"""A3 and A4: stops that are asked for, under load, and signals that come in storms."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+
+from .conftest import number
+from .driver import Load
+from .line import Line
+from .oracle import Bounds
+from .sink import OK, Manner, Mode
+from .stand import Stand, now, stand
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(150)
+
+STOPS = number("FAULT_STOPS", 20)
+DEADLINE = 5.0
+"""Seconds that a stop may take: the promise of the operations page."""
+STEADY = Load(rate=400, seconds=10**6, duplicates=0.05)
+
+
+async def stop(run: Stand, *signals: signal.Signals) -> None:
+    """Send signals; demand exit code 0 within the deadline."""
+    started = now()
+    for one in signals:
+        run.gateway.running.send_signal(one)
+    code = await run.gateway.running.wait()
+    took = now() - started
+    run.hold(code == 0, f"exit code {code}")
+    run.hold(took < DEADLINE, f"the stop took {took:.1f} s")
+    await run.gateway.gone()
+    run.cycles += 1
+
+
+async def stops(run: Stand, times: int) -> None:
+    """Stop and start while messages keep coming: nobody may notice but by a closed door."""
+    sending = asyncio.create_task(run.driver.send(STEADY))
+    for _ in range(times):
+        await asyncio.sleep(run.random.uniform(0.1, 0.6))  # when it strikes is the test's input
+        await stop(run, signal.SIGTERM)
+        await run.gateway.start()
+    sending.cancel()
+    await run.healthy()
+    await run.end()
+
+
+def test_a3_stop_under_load(row: str, tmp_path: Path) -> None:
+    """Nothing is lost and nothing comes twice: a stop finishes what is open."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            await stops(on, 3)
+
+    uvloop.run(run())
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(1200)
+def test_a3_many_stops(row: str, tmp_path: Path) -> None:
+    """The same, `FAULT_STOPS` times."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path, patience=60.0 + 10 * STOPS) as on:
+            await stops(on, STOPS)
+
+    uvloop.run(run())
+
+
+def test_a3_stop_with_idle_connections(row: str, tmp_path: Path) -> None:
+    """A thousand kept-alive connections hold nothing up."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            idle = [await Line.open(on.gateway.listen) for _ in range(1000)]
+            sending = asyncio.create_task(on.driver.send(STEADY))
+            await on.sink.until(lambda: len(on.sink.shelf.taken) > 100)
+            await stop(on, signal.SIGTERM)
+            sending.cancel()
+            for line in idle:
+                line.close()
+            await on.gateway.start()
+            await on.end()
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_a4_second_signal_hastens(row: str, tmp_path: Path, number: signal.Signals) -> None:
+    """Deliveries that hang are given up; the journal keeps them for the next start."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            on.sink.mode = Mode(manner=Manner.HANG)
+            await on.driver.run(Load(rate=300, seconds=0.5, asks=0.0))
+            await stop(on, number, number)
+            on.sink.mode = OK
+            await on.gateway.start()
+            await on.healthy()
+            await on.end()
+
+    uvloop.run(run())
+
+
+def test_a4_storm_of_hangups(row: str, tmp_path: Path) -> None:
+    """A hundred SIGHUPs under load are one reload, or none: messages go on."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            sending = asyncio.create_task(on.driver.send(STEADY))
+            for _ in range(100):
+                on.gateway.running.send_signal(signal.SIGHUP)
+                await asyncio.sleep(0.01)  # a storm, spread over a second
+            sending.cancel()
+            await on.driver.finish()
+            await on.gateway.until(on.gateway.answers)
+            await on.healthy()
+            await on.end(Bounds())
+
+    uvloop.run(run())

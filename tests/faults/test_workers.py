@@ -1,0 +1,84 @@
+"""A5 and A14: a worker that crashes, and a second gateway on the folder of the first."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+
+from .driver import Load
+from .gateway import Gateway, Setup
+from .oracle import Outage
+from .stand import Stand, now, stand
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(150)
+
+STEADY = Load(rate=400, seconds=10**6)
+
+
+def two_workers(setup: Setup) -> Setup:
+    """Have two workers, each with a journal of its own."""
+    return replace(setup, server="workers = 2")
+
+
+async def both_workers(run: Stand) -> None:
+    """Wait until two workers live, and none of them is ``gone``."""
+
+    async def up() -> bool:
+        return len(run.gateway.workers()) == 2
+
+    await run.gateway.until(up)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=lambda one: one.name)
+def test_a5_worker_crash(row: str, tmp_path: Path, number: signal.Signals) -> None:
+    """Others serve on, and what the dead one left is delivered without a restart."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path, setup=two_workers) as on:
+            sending = asyncio.create_task(on.driver.send(STEADY))
+            # Each once: the supervisor takes two crashes of one place within 5.5 s for a loop.
+            for victim in on.gateway.workers():
+                await asyncio.sleep(on.random.uniform(0.3, 0.8))  # when it strikes: the input
+                down = now()
+                victim.send_signal(number)
+                await asyncio.to_thread(victim.wait)
+                await both_workers(on)
+                await on.gateway.until(on.gateway.answers)
+                on.outages.append(Outage(down, now()))
+                on.cycles += 1
+            sending.cancel()
+            await on.driver.finish()
+            await on.drained()
+            await on.healthy()
+            # Each worker has a journal of its own: a key's order holds within each.
+            await on.end(replace(on.crashes, ordered=False))
+
+    uvloop.run(run())
+
+
+def test_a14_second_gateway_on_one_folder(row: str, tmp_path: Path) -> None:
+    """It refuses to start, says why, and harms nothing."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            second = Gateway(tmp_path, on.gateway.setup)
+            before = on.gateway.log.stat().st_size
+            sending = asyncio.create_task(on.driver.run(Load(rate=300, seconds=1.0)))
+            await second.launch()
+            code = await second.gone()
+            said = on.gateway.said()[before:]
+            on.hold(code not in (0, -9), f"the second one ended with {code}")
+            on.hold("journal" in said and "Traceback" not in said, f"it said: {said}")
+            await sending
+            await on.healthy()
+            await on.end()
+
+    uvloop.run(run())

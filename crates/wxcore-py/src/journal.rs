@@ -56,10 +56,10 @@ pub(crate) struct Journal {
 #[pymethods]
 impl Journal {
     #[new]
-    #[pyo3(signature = (dir, options, key, now))]
+    #[pyo3(signature = (folder, options, key, now))]
     fn new(
         py: Python<'_>,
-        dir: PathBuf,
+        folder: PathBuf,
         options: &[u8],
         key: Option<&[u8]>,
         now: i64,
@@ -72,7 +72,7 @@ impl Journal {
         let on_commit: OnCommit = Box::new(move || ringing.ring());
         // Recovery reads files for milliseconds to seconds; nothing of Python's is needed meanwhile.
         let opened = py.detach(|| {
-            journal::Journal::open(Arc::new(Disk), &dir, options, UnixMillis(now), on_commit)
+            journal::Journal::open(Arc::new(Disk), &folder, options, UnixMillis(now), on_commit)
         });
         let (journal, recovered) = opened.map_err(|error| raised(py, &error))?;
         Ok(Self {

@@ -69,8 +69,8 @@ def read_head(head: bytes) -> Head:
         raise UnreadableAnswerError(_NO_HEAD)
     told: dict[bytes, bytes] = {}
     for field, value in _TELLING.findall(head):
-        name, known = field.lower(), told.get(field.lower())
-        told[name] = value.strip() if known is None else known + b"," + value.strip()
+        name, text = field.lower(), value.strip()
+        told[name] = told[name] + b"," + text if name in told else text
     status, modern = int(match[2]), match[1] == b"1"
     keeps = modern and (b"connection" not in told or not _closes(told[b"connection"]))
     later = told.get(b"retry-after")

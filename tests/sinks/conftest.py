@@ -24,7 +24,7 @@ def run(request: pytest.FixtureRequest) -> Run:
         accidents: list[dict[str, Any]] = []
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.get_loop().set_exception_handler(lambda _, context: accidents.append(context))
-            result = runner.run(coroutine)
+            result = runner.run(asyncio.wait_for(coroutine, 30))
         assert not accidents
         return result
 

@@ -48,16 +48,11 @@ class Peer:
     open: int = 0
     most: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client has closed a connection on which it was left waiting."""
+    """Set when a connection has ended, be it by the client."""
+    port: int = 0
+    """Where it listens."""
     _server: asyncio.Server | None = None
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     @property
     def url(self) -> str:
@@ -68,6 +63,7 @@ class Peer:
     async def __aenter__(self) -> Self:
         """Listen."""
         self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -78,7 +74,6 @@ class Peer:
             task.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
-        await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -88,13 +83,16 @@ class Peer:
         self.open += 1
         self.most = max(self.most, self.open)
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._converse(self.connections, reader, writer)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
             self.open -= 1
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
+            self.left.set()
             self._serving.discard(task)
 
     async def _converse(
@@ -113,7 +111,6 @@ class Peer:
             await _say(say, writer)
             if say.then == "hang":
                 await reader.read()
-                self.left.set()
             if say.then == "reset":
                 _reset(writer)
             if say.then != "keep":

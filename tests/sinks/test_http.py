@@ -173,9 +173,7 @@ BROKEN = {
     "half a head": Say(b"HTTP/1.1 200 OK\r\nContent-", "close"),
     "half a body": Say(http(200, b"hello")[:-2], "close"),
     "half a body and a reset": Say(http(200, b"hello")[:-2], "reset"),
-    "half a chunk": Say(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "close"
-    ),
+    "half a chunk": Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "close"),
     "no chunk to end with": Say(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "close"
     ),
@@ -389,16 +387,15 @@ def test_an_unused_connection_is_closed(run: Run, monkeypatch: pytest.MonkeyPatc
     run(go())
 
 
-def test_a_connection_too_old_is_not_used_even_if_nobody_closed_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_too_old_is_not_used_even_if_nobody_closed_it(run: Run) -> None:
     """As when the loop was held up and the timer is late."""
 
     async def go() -> None:
         async with Peer() as peer:
             sink = HttpSink([peer.url])
             await sink.deliver(EVENT, (0,))
-            monkeypatch.setattr("wxgate.sinks.connection.IDLE", 0.0)
+            (connection,) = sink._nodes[0].pool._unused  # noqa: SLF001 (older than the timer knows)
+            connection._unused_since -= 4  # noqa: SLF001
             await sink.deliver(EVENT, (0,))
             assert peer.connections == 2
             await sink.aclose()
@@ -653,7 +650,15 @@ def test_closing_ends_what_is_under_way(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://h/", "http:///x", "h:80", "http://u:p@h/", "http://h/a b", "http://h:0x/", "http://好/"],
+    [
+        "ftp://h/",
+        "http:///x",
+        "h:80",
+        "http://u:p@h/",
+        "http://h/a b",
+        "http://h:0x/",
+        "http://好/",
+    ],
 )
 def test_an_address_that_cannot_be_called(url: str) -> None:
     """It is refused at once."""
@@ -661,7 +666,9 @@ def test_an_address_that_cannot_be_called(url: str) -> None:
         HttpSink([url])
 
 
-@pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "x\r\nB: y"), ("", "x"), ("A", "\x00")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("A B", "x"), ("A", "x\r\nB: y"), ("", "x"), ("A", "\x00")]
+)
 def test_a_header_that_would_be_two(name: str, value: str) -> None:
     """It is refused at once."""
     with pytest.raises(ValueError, match="field"):

@@ -51,6 +51,7 @@ class Peer:
     """Set when a connection has ended, be it by the client."""
     port: int = 0
     """Where it listens."""
+    arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     _server: asyncio.Server | None = None
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -74,6 +75,11 @@ class Peer:
             task.cancel()
         if self._serving:
             await asyncio.wait(self._serving)
+
+    async def until(self, number: int) -> None:
+        """Wait for so many requests."""
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.got) >= number)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -106,7 +112,10 @@ class Peer:
             length = next(
                 line.split(": ")[1] for line in head.split("\r\n") if line.startswith("content-len")
             )
-            self.got.append(Got(number, head, await reader.readexactly(int(length))))
+            body = await reader.readexactly(int(length))
+            async with self.arrived:
+                self.got.append(Got(number, head, body))
+                self.arrived.notify_all()
             say = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             await _say(say, writer)
             if say.then == "hang":

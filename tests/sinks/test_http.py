@@ -1,4 +1,4 @@
-"""Delivery over HTTP: what goes out, what each answer means, and what a hostile service cannot do."""
+"""Delivery over HTTP: what goes out, what answers mean, what a hostile service cannot do."""
 
 from __future__ import annotations
 
@@ -378,8 +378,7 @@ def test_an_unused_connection_is_closed(run: Run, monkeypatch: pytest.MonkeyPatc
             sink = HttpSink([peer.url])
             await sink.deliver(EVENT, (0,))
             assert peer.open == 1
-            while peer.open:
-                await asyncio.sleep(0.01)
+            await peer.left.wait()
             await sink.deliver(EVENT, (0,))
             assert peer.connections == 2
             await sink.aclose()
@@ -424,8 +423,7 @@ def test_who_is_cancelled_takes_the_connection_along(run: Run) -> None:
         async with Peer([Say(b"", "hang"), Say()]) as peer:
             sink = HttpSink([peer.url], concurrency=1)
             waiting = asyncio.create_task(sink.deliver(EVENT, (0,)))
-            while not peer.got:
-                await asyncio.sleep(0.01)
+            await peer.until(1)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -635,8 +633,7 @@ def test_closing_ends_what_is_under_way(run: Run) -> None:
             sink = HttpSink([peer.url])
             await sink.deliver(EVENT, (0,))
             waiting = asyncio.create_task(sink.deliver(EVENT, (0,)))
-            while len(peer.got) < 2:
-                await asyncio.sleep(0.01)
+            await peer.until(2)
             await sink.aclose()
             with pytest.raises(SinkRetryError):
                 await waiting

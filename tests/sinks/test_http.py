@@ -221,8 +221,9 @@ def test_what_is_no_answer_is_to_be_repeated_and_ends_the_connection(run: Run, n
         Say(b"HTTP/1.1 100 Continue\r\n\r\n", "hang"),
     ],
 )
-def test_an_exchange_has_its_time(run: Run, say: Say) -> None:
+def test_an_exchange_has_its_time(run: Run, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the service looks meanwhile; the connection is not used again."""
+    monkeypatch.setattr("wxgate.sinks.connection.IDLE", 1000.0)
 
     async def go() -> None:
         async with Peer([say, Say()]) as peer:
@@ -421,7 +422,7 @@ def test_who_is_cancelled_takes_the_connection_along(run: Run) -> None:
 
     async def go() -> None:
         async with Peer([Say(b"", "hang"), Say()]) as peer:
-            sink = HttpSink([peer.url], concurrency=1)
+            sink = HttpSink([peer.url], concurrency=1, timeout=300)
             waiting = asyncio.create_task(sink.deliver(EVENT, (0,)))
             await peer.until(1)
             waiting.cancel()
@@ -602,14 +603,14 @@ def test_a_large_event_to_a_service_that_answers_before_it_has_read_it(run: Run)
     """The answer counts; what is left to send is not for the next exchange."""
 
     async def go() -> None:
-        seen = 0
+        seen, done = 0, asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal seen
             seen += 1
             await reader.readuntil(b"\r\n\r\n")
             writer.write(EMPTY)
-            await asyncio.sleep(0.3)
+            await done.wait()
             writer.transport.abort()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -620,7 +621,8 @@ def test_a_large_event_to_a_service_that_answers_before_it_has_read_it(run: Run)
         assert seen == 2
         await sink.aclose()
         server.close()
-        await asyncio.sleep(0.4)
+        done.set()
+        await asyncio.sleep(0.1)
 
     run(go())
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wxgate import Gateway
+    from wxgate.flights import Flights
     from wxgate.lifespan import State
     from wxgate.sim.message import Message
     from wxgate.sim.player import Player
@@ -52,6 +53,11 @@ class Theatre:
         state = self.gateway._state  # noqa: SLF001 (there is no other way in)
         assert state is not None
         return state
+
+    @property
+    def flights(self) -> Flights:
+        """What is under way."""
+        return self.state.pipeline._flights  # noqa: SLF001 (as above)
 
     def total(self, account: str, column: str) -> int:
         """One counter of an account."""

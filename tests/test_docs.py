@@ -8,8 +8,8 @@ import importlib
 import importlib.util
 import json
 import re
-import shutil
 import shlex
+import shutil
 import threading
 import time
 from contextlib import contextmanager

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
 from wxgate import Event, Gateway, flights
 
 from .conftest import LOG
@@ -15,6 +14,7 @@ from .services import Scripted
 from .theatre import Theatre, until
 
 if TYPE_CHECKING:
+    import pytest
     from wxgate.sim.call import Answer
     from wxgate.sim.message import Message
 
@@ -108,11 +108,12 @@ def test_a_retry_after_a_restart_gets_the_first_answer_too(stage: Stage) -> None
     async def run() -> None:
         answers = []
         players = theatre.players
-        messages = [("shop", players["shop"].message("text", "hi")), ("mch", players["mch"].message("pay"))]
+        text, paid = players["shop"].message("text", "hi"), players["mch"].message("pay")
+        messages = [("shop", text), ("mch", paid)]
         async with theatre.gateway:
             answers += [await theatre.again(*one) for one in messages]
             await theatre.counted(2)
-        assert reply(theatre, messages[0][1], answers[0]) == "hi, 1"
+        assert reply(theatre, text, answers[0]) == "hi, 1"
         for _ in range(2):
             after = restarted(theatre)
             handler.join(after)
@@ -306,7 +307,8 @@ def test_after_a_restart_only_who_is_asked_answers(stage: Stage) -> None:
     """Not a destination that merely gets a copy, though it takes that first."""
 
     async def run() -> None:
-        async with Scripted() as copied, Scripted(body=b'{"type": "text", "content": "me"}') as asked:
+        spec = b'{"type": "text", "content": "me"}'
+        async with Scripted() as copied, Scripted(body=spec) as asked:
             asked.ready.clear()
             copied.ready.clear()
             copies = f'[[route]]\nto = "{copied.url}"\nalso = true\n'

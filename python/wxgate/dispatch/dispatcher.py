@@ -87,13 +87,17 @@ class Dispatcher:
         for destination, nodes in chosen.items():
             destination.offer(seq, now, message, nodes, wait=destination is answering)
 
-    def await_answer(self, seq: int) -> asyncio.Future[bytes]:
+    def await_answer(self, seq: int, destination: int | None = None) -> asyncio.Future[bytes]:
         """Wait for what the service answers to a message; to be called before ``recorded``.
 
+        ``destination`` is who is asked, for a message that was read back: none of the others.
         Pending as long as the message is retried; raises ``SinkError`` if it became a dead letter,
         or if the process stops first. Cancel it to stop waiting: the delivery goes on.
         """
-        return self._waiters.ask(seq)
+        answer = self._waiters.ask(seq)
+        if destination is not None:
+            self._waiters.assign(seq, destination)
+        return answer
 
     def unpark(self, name: str) -> bool:
         """Try a parked destination again; False if there is none of that name."""

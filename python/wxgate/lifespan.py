@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wxcore import Journal
 
     from wxgate.handlers import Registered
-    from wxgate.stores import Claims
+    from wxgate.stores.claims import SharedClaims
     from wxgate.stores.nonces import Nonces
 
 _HANDLERS = 64
@@ -60,7 +60,8 @@ class State:
     recorder: Recorder
     journal: Journal
     counters: Counters
-    nonces: Nonces | None
+    stores: tuple[Nonces | SharedClaims, ...]
+    """What is open in files shared with other workers."""
     admin: Admin | None
     max_body: int
     body_timeout: float
@@ -100,7 +101,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         stopping=shared.stopping,
     )
     dispatcher.resume(journal, journal.orphans())
-    status = Status(settings.journal.durability, pipeline, dispatcher, journal)
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal, recorder)
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(
@@ -110,7 +111,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         recorder,
         journal,
         counters,
-        nonces,
+        tuple(
+            one for one in (nonces, claims) if one is not None and not isinstance(one, OwnClaims)
+        ),
         admin,
         max_body=server.max_body,
         body_timeout=server.body_timeout,
@@ -129,8 +132,8 @@ async def close_state(state: State) -> None:
     state.dead.close()
     state.recorder.close()
     state.journal.close()
-    if state.nonces is not None:
-        state.nonces.close()
+    for store in state.stores:
+        store.close()
 
 
 def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:
@@ -156,7 +159,7 @@ def _budgets(settings: Settings) -> dict[str, float]:
     return {name: account.budget or general for name, account in settings.account.items()}
 
 
-def _claims(settings: Settings) -> Claims:
+def _claims(settings: Settings) -> OwnClaims | SharedClaims:
     if settings.server.workers == 1:
         return OwnClaims(settings.state.max_claims, settings.state.max_answers)
     # Imported here: sqlite3 costs 10 ms at the start.

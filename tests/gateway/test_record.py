@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 from wxcore import Journal, JournalError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from wxcore._wxcore import Received
+
+    Code = Literal["full", "refusing", "poisoned", "corrupt"]
 
 
 class Disk:
@@ -150,7 +152,7 @@ def test_a_group_that_failed_is_refused_and_only_that() -> None:
     ],
 )
 def test_what_the_journal_does_not_even_queue_is_refused_at_once(
-    code: str, reason: str, caplog: pytest.LogCaptureFixture
+    code: Code, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All of the tick; the next tick asks again. The log has the number, and the cause."""
 

@@ -117,9 +117,14 @@ def claims() -> None:
 
 def _event() -> _wxcore.Received:
     key = "A" * 43
-    account = {"name": "shop", "kind": "official", "receive_ids": ["wx1"], "tokens": ["token"]}
+    account: dict[str, Any] = {
+        "name": "shop",
+        "kind": "official",
+        "receive_ids": ["wx1"],
+        "tokens": ["token"],
+    }
     account |= {"aes_keys": [key], "mode": "safe", "format": "xml", "max_age": 600}
-    routes = [{"when": {}, "upstream": None, "reply": "ack", "also": False}]
+    routes: list[dict[str, Any]] = [{"when": {}, "upstream": None, "reply": "ack", "also": False}]
     blob = {"accounts": [account], "upstreams": [], "routes": routes}
     xml = b"<xml><FromUserName>u</FromUserName><MsgType>text</MsgType><MsgId>1</MsgId></xml>"
     body, signature = wxcore.Envelope("token", key, "wx1").seal(xml, timestamp="1", nonce="n")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from wxgate.dispatch import Dispatcher
     from wxgate.pipeline import Pipeline
+    from wxgate.record import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,14 @@ class Status:
     pipeline: Pipeline
     dispatcher: Dispatcher
     journal: Journal
+    recorder: Recorder
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
         journal = self.journal.stats()
         draining = self.pipeline.draining
         return {
-            "ready": not draining and journal["state"] == "open",
+            "ready": not (draining or self.recorder.refuses or journal["state"] == "poisoned"),
             "draining": draining,
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,

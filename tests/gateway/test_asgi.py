@@ -405,7 +405,7 @@ def test_neither_secrets_nor_messages_are_logged(
 ) -> None:
     """Accepted, refused and failed alike."""
     caplog.set_level(logging.DEBUG)
-    theatre = stage()
+    theatre = stage(server="reply_budget = 0.05")
 
     @theatre.gateway.on("mini")
     async def fail(event: Event) -> str:

@@ -377,3 +377,27 @@ def test_a_try_at_another_worker_gets_the_same_answer(crew: Crew) -> None:
 
     asyncio.run(run())
     assert len(handler.got) == 1
+
+
+def test_a_worker_that_stops_leaves_nobody_waiting(
+    crew: Crew, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A try at another worker is acknowledged: the answer comes too late for it, if at all."""
+    one, two = crew(server=FEW)
+    handler = Answering()
+    handler.join(one)
+    handler.join(two)
+    handler.may.clear()
+
+    async def run() -> None:
+        async with two.gateway:
+            message = one.players["shop"].message("text", "hi")
+            async with one.gateway:
+                first = asyncio.create_task(one.again("shop", message))
+                await until(lambda: handler.got)
+            assert (await first).body == b"success"
+            assert (await two.again("shop", message)).body == b"success"
+            assert two.total("shop", "repeated") == 1
+
+    asyncio.run(run())
+    assert not [line for line in caplog.records if line.name == "wxgate.admit"]

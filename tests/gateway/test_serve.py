@@ -364,6 +364,31 @@ def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(stage: Stag
     asyncio.run(run())
 
 
+def test_a_kill_takes_nothing_that_was_acknowledged(stage: Stage) -> None:
+    """G1: the next start delivers it, and knows its retries."""
+
+    async def run() -> None:
+        async with Scripted() as service:
+            service.ready.clear()
+            with serving(stage, f'[[route]]\nto = "{service.url}"\n') as (served, theatre):
+                messages = [theatre.players["shop"].message("text") for _ in range(5)]
+                calls = [theatre.players["shop"].call(one, int(time.time())) for one in messages]
+                assert await call_all(served, calls) == [(200, b"success")] * 5
+                await until_async(lambda: len(service.got) == 5)
+                first = ids(service)
+                served.end()
+            service.got.clear()
+            service.ready.set()
+            with served_again(served) as served:
+                await until_async(lambda: len(service.got) >= 5)
+                calls = [theatre.players["shop"].call(one, int(time.time())) for one in messages]
+                assert await call_all(served, calls) == [(200, b"success")] * 5
+                assert served.stop(signal.SIGTERM)[0] == 0
+            assert sorted(ids(service)) == sorted(first)
+
+    asyncio.run(run())
+
+
 def test_two_gateways_do_not_share_a_folder(stage: Stage) -> None:
     """Everything would be delivered twice: the second leaves, saying which setting to change."""
     with serving(stage) as (served, _):

@@ -117,3 +117,5 @@ class Dispatcher:
         """
         await asyncio.gather(*(one.drain(seconds) for one in self._destinations))
         self._waiters.stop()
+        # One turn of the loop for those who waited: they still have stores to write to.
+        await asyncio.sleep(0)

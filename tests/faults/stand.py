@@ -71,10 +71,10 @@ class Stand:
         self.outages.append(Outage(down, now()))
         self.cycles += 1
 
-    async def drained(self, buried: Set[int] = frozenset()) -> None:
+    async def drained(self, buried: Set[int] = frozenset(), patience: float = 20.0) -> None:
         """Wait until everything that was acknowledged has arrived, or nothing comes any more."""
         shelf, books = self.sink.shelf, self.driver.books
-        await self.sink.until(lambda: not oracle.lost(books, shelf, buried))
+        await self.sink.until(lambda: not oracle.lost(books, shelf, buried), patience)
 
     async def drained_into(self, other: Sink) -> None:
         """The same, with a second service."""

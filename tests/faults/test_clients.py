@@ -42,7 +42,7 @@ def test_a13_no_descriptors(row: str, tmp_path: Path) -> None:
         async with stand(row, tmp_path, limits=few_descriptors) as on:
             await on.driver.run(replace(CALM, rate=50))
             greedy = [await Line.open(on.gateway.listen) for _ in range(4 * DESCRIPTORS)]
-            await on.driver.run(Load(rate=50, seconds=1.0, duplicates=0.0))
+            await on.driver.run(Load(rate=50, seconds=1.0, duplicates=0.0, tries=1))
             for line in greedy:
                 line.close()
             silent = len(on.driver.books.silent)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from .conftest import slow
 from .driver import Load
 from .gateway import Setup
 from .oracle import Bounds

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import uvloop
 
+from .conftest import call_name, slow
 from .driver import Load
 from .oracle import Bounds
 from .shim import CHANGES, Action, Call, Rule
@@ -50,7 +51,7 @@ async def survives(run: Stand, rule: Rule, times: int = 1) -> None:
     await run.end(run.crashes)
 
 
-@pytest.mark.parametrize("amount", [0, 1, 40, 4096])
+@pytest.mark.parametrize("amount", [slow(0), slow(1), 40, slow(4096)])
 def test_a8_short_write(row: str, tmp_path: Path, library: Path, amount: int) -> None:
     """The write is completed, or fails as a whole: no half record is acknowledged."""
 
@@ -62,7 +63,7 @@ def test_a8_short_write(row: str, tmp_path: Path, library: Path, amount: int) ->
     uvloop.run(run())
 
 
-@pytest.mark.parametrize("call", [Call.SYNC, Call.WRITE], ids=lambda call: call.name.lower())
+@pytest.mark.parametrize("call", [Call.SYNC, Call.WRITE], ids=call_name)
 def test_a9_failed_once(row: str, tmp_path: Path, library: Path, call: Call) -> None:
     """EIO once: what it concerned is not acknowledged, and the next is."""
 
@@ -94,7 +95,7 @@ def test_a9_failed_for_good(row: str, tmp_path: Path, library: Path) -> None:
     uvloop.run(run())
 
 
-@pytest.mark.parametrize("milliseconds", [100, 1000, 5000])
+@pytest.mark.parametrize("milliseconds", [slow(100), slow(1000), 5000])
 def test_a10_slow_sync(row: str, tmp_path: Path, library: Path, milliseconds: int) -> None:
     """Answers take longer, or are refusals; none comes too late, and memory has a bound."""
 
@@ -162,7 +163,7 @@ async def comes_and_goes(run: Stand, rule: Rule) -> None:
     await run.end(run.crashes)
 
 
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.__getitem__)
+@pytest.mark.parametrize("error", [errno.ENOSPC, slow(errno.EDQUOT)], ids=errno.errorcode.get)
 def test_a11_disk_full(row: str, tmp_path: Path, library: Path, error: int) -> None:
     """Refuse, go on delivering, and recover unaided."""
 

@@ -82,7 +82,7 @@ PLAYS = {
 async def verdict(run: Stand) -> None:
     """Judge when nothing moves any more."""
     await run.driver.finish()
-    await run.sink.until(lambda: False, 2.0)  # nothing more comes: what is lost stays away
+    await run.drained(patience=1.0)  # what is lost stays away, however long one waits
     run.judge(run.crashes)
 
 
@@ -123,7 +123,7 @@ def test_a_silent_gateway_is_caught(row: str, tmp_path: Path) -> None:
         async with stand(row, tmp_path) as on:
             worker = on.gateway.workers()[0]
             worker.suspend()
-            await on.driver.run(Load(rate=20, seconds=0.2, retry_after=0.0))
+            await on.driver.run(Load(rate=20, seconds=0.2, tries=1))
             worker.resume()
             await verdict(on)
 

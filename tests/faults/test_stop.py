@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from .conftest import number
+from .conftest import number, signal_name, slow
 from .driver import Load
 from .line import Line
 from .oracle import Bounds
@@ -92,7 +92,7 @@ def test_a3_stop_with_idle_connections(row: str, tmp_path: Path) -> None:
     uvloop.run(run())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)], ids=signal_name)
 def test_a4_second_signal_hastens(row: str, tmp_path: Path, number: signal.Signals) -> None:
     """Deliveries that hang are given up; the journal keeps them for the next start."""
 

@@ -476,7 +476,7 @@ class Gateway:
 
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
-    def nodes(self, route: int, key: str, account: str, id: str, seq: int) -> list[int]:
+    def nodes(self, route: int, key: str, account: str, message_id: str, seq: int) -> list[int]:
         """Nodes of a route by index, the chosen one first, for a message that was read back.
 
         ``seq`` stands for a number that differs from message to message.
@@ -606,7 +606,7 @@ class Claims:
 
         A lease of one's own process does not expire; a store that is shared has to know.
         """
-    def lease(self, id: str, until: int) -> bytes:
+    def lease(self, message_id: str, until: int) -> bytes:
         """Take a message that is on disk, but unfinished; in a shared store until ``until``.
 
         Returns its key.
@@ -622,7 +622,7 @@ class Claims:
 class Journal:
     """A worker's journal: messages are on disk before their senders are told so."""
 
-    def __new__(cls, dir: str, options: bytes, key: bytes | None, now: int) -> Self:
+    def __new__(cls, folder: str, options: bytes, key: bytes | None, now: int) -> Self:
         """Open or create a journal at ``now`` (ms), with the exclusive lock of its folder.
 
         ``options`` is JSON: ``segment_bytes``, ``durability`` (``"buffer"``, ``"data"``,

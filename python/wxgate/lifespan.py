@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from wxgate.handlers import Registered
     from wxgate.stores import Claims
+    from wxgate.stores.claims import SharedClaims
     from wxgate.stores.nonces import Nonces
 
 _HANDLERS = 64
@@ -112,7 +113,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     dispatcher.resume(journal, journal.orphans())
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
     adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
-    status = Status(settings.journal.durability, pipeline, dispatcher, journal, board)
+    status = Status(settings.journal.durability, pipeline, dispatcher, journal, board, claims)
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(
@@ -189,7 +190,7 @@ def _budgets(settings: Settings) -> dict[str, float]:
     return {name: account.budget or general for name, account in settings.account.items()}
 
 
-def _claims(settings: Settings) -> Claims:
+def _claims(settings: Settings) -> OwnClaims | SharedClaims:
     if settings.server.workers == 1:
         return OwnClaims(settings.state.max_claims, settings.state.max_answers, _now())
     # Imported here: sqlite3 costs 10 ms at the start.

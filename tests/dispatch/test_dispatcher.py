@@ -47,7 +47,7 @@ def test_what_is_recorded_is_delivered_once_and_settled() -> None:
         assert world.log.cursors == {0: 100}
         (standing,) = world.dispatcher.snapshot()
         assert (standing.delivered, standing.held, standing.behind) == (100, 0, False)
-        assert world.board.total("x:0", "delivered") == 100
+        assert world.dispatcher.snapshot()[0].delivered == 100
         assert set(service.nodes) == {(0,)}
 
     play(run())

@@ -212,7 +212,8 @@ class World:
 
     def start(self) -> Dispatcher:
         """Make another dispatcher on the same journal, as after a restart."""
-        self.board = Board([f"x:{at}" for at in range(len(self.services))])
+        names = [f"x:{at}" for at in range(len(self.services))]
+        self.board = Board(names, max(1, len(names)))
         self.dispatcher = Dispatcher(
             [Place(f"x:{at}", one, self._limits) for at, one in enumerate(self.services)],
             range(len(self.services)),

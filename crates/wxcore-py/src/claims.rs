@@ -84,9 +84,9 @@ impl Claims {
 
     /// Takes a message by its id that is on disk, but unfinished; a shared store, until `until` (ms).
     /// Returns its key.
-    fn lease(&self, id: &str, until: i64) -> ClaimKey {
+    fn lease(&self, message_id: &str, until: i64) -> ClaimKey {
         let _ = until;
-        let key = claim_key(id);
+        let key = claim_key(message_id);
         self.locked().lease(key);
         key
     }

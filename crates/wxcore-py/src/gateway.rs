@@ -141,11 +141,18 @@ impl Gateway {
 
     /// The nodes of a route by index, the chosen one first, for a message read back from the journal:
     /// its routing key, account, id, and a number (`seq`) that differs from message to message.
-    fn nodes(&self, route: usize, key: &str, account: &str, id: &str, seq: i64) -> Vec<usize> {
+    fn nodes(
+        &self,
+        route: usize,
+        key: &str,
+        account: &str,
+        message_id: &str,
+        seq: i64,
+    ) -> Vec<usize> {
         let keys = HashKeys {
             routing: key,
             account,
-            id,
+            id: message_id,
             tick: seq,
         };
         self.0.nodes(route, keys)

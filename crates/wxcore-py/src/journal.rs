@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -48,17 +49,17 @@ struct Options {
 pub(crate) struct Journal {
     inner: journal::Journal,
     routes: Vec<u16>,
-    signal: UnixStream,
+    bell: Arc<Bell>,
     recovered: Mutex<Recovered>,
 }
 
 #[pymethods]
 impl Journal {
     #[new]
-    #[pyo3(signature = (dir, options, key, now))]
+    #[pyo3(signature = (folder, options, key, now))]
     fn new(
         py: Python<'_>,
-        dir: PathBuf,
+        folder: PathBuf,
         options: &[u8],
         key: Option<&[u8]>,
         now: i64,
@@ -66,23 +67,25 @@ impl Journal {
         let read: Options = serde_json::from_slice(options)
             .map_err(|error| PyValueError::new_err(format!("options: {error}")))?;
         let options = core_options(&read, key)?;
-        let (signal, on_commit) = wake().map_err(PyErr::from)?;
+        let bell = Arc::new(Bell::new()?);
+        let ringing = Arc::clone(&bell);
+        let on_commit: OnCommit = Box::new(move || ringing.ring());
         // Recovery reads files for milliseconds to seconds; nothing of Python's is needed meanwhile.
         let opened = py.detach(|| {
-            journal::Journal::open(Arc::new(Disk), &dir, options, UnixMillis(now), on_commit)
+            journal::Journal::open(Arc::new(Disk), &folder, options, UnixMillis(now), on_commit)
         });
-        let (journal, recovered) = opened.map_err(|error| journal_error(py, &error))?;
+        let (journal, recovered) = opened.map_err(|error| raised(py, &error))?;
         Ok(Self {
             inner: journal,
             routes: read.routes,
-            signal,
+            bell,
             recovered: Mutex::new(recovered),
         })
     }
 
     /// A descriptor that becomes readable after each commit; `progress` empties it.
     fn fileno(&self) -> i32 {
-        self.signal.as_raw_fd()
+        self.bell.hears.as_raw_fd()
     }
 
     /// Queues messages at `now` (ms), without waiting; returns the number of the first. They are on
@@ -96,7 +99,7 @@ impl Journal {
         let mut deliveries = Vec::with_capacity(messages.len());
         for message in &messages {
             let delivery = message.delivery()?;
-            deliveries.push((delivery, self.destinations(delivery)));
+            deliveries.push((delivery, self.destinations(delivery)?));
         }
         let entries: Vec<Entry<'_>> = deliveries
             .iter()
@@ -109,9 +112,7 @@ impl Journal {
     /// What is durable: every message up to the number, but for the ranges that failed since the last
     /// call; and the state, `"open"`, `"refusing"`, `"poisoned"` or `"closed"`.
     fn progress(&self) -> (u64, Vec<(u64, u64)>, &'static str) {
-        let mut bytes = [0; 256];
-        // Emptied before it is asked, so that what is decided meanwhile signals again.
-        while matches!((&self.signal).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+        self.bell.hear();
         let progress = self.inner.progress();
         let failed = progress.failed.into_iter();
         (
@@ -228,16 +229,17 @@ impl Journal {
 
 impl Journal {
     /// Each destination once, though several routes lead there.
-    fn destinations(&self, delivery: &Delivery) -> Vec<u16> {
+    fn destinations(&self, delivery: &Delivery) -> PyResult<Vec<u16>> {
         let mut found = Vec::with_capacity(delivery.destinations.len());
         for destination in &delivery.destinations {
-            if let Some(index) = self.routes.get(destination.route)
-                && !found.contains(index)
-            {
+            let index = self.routes.get(destination.route).ok_or_else(|| {
+                PyValueError::new_err("a message has a route that the options do not know")
+            })?;
+            if !found.contains(index) {
                 found.push(*index);
             }
         }
-        found
+        Ok(found)
     }
 }
 
@@ -257,6 +259,15 @@ fn entry<'a>(delivery: &'a Delivery, destinations: &'a [u16], now: i64) -> Entry
 }
 
 fn core_options(read: &Options, key: Option<&[u8]>) -> PyResult<journal::Options> {
+    if read
+        .routes
+        .iter()
+        .any(|one| usize::from(*one) >= read.destinations.len())
+    {
+        return Err(PyValueError::new_err(
+            "options: a route leads to no destination",
+        ));
+    }
     let durability = Durability::ALL
         .into_iter()
         .find(|one| one.name() == read.durability)
@@ -278,16 +289,44 @@ fn core_options(read: &Options, key: Option<&[u8]>) -> PyResult<journal::Options
     })
 }
 
-/// A descriptor, and what makes it readable. Never blocks: one byte that is not read yet is enough.
-fn wake() -> std::io::Result<(UnixStream, OnCommit)> {
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    writer.set_nonblocking(true)?;
-    let on_commit = move || {
-        // A full buffer means that the reader has enough to wake up for.
-        let _ = (&writer).write(&[1]);
-    };
-    Ok((reader, Box::new(on_commit)))
+/// Makes a file descriptor readable, once until it is heard. Never blocks, needs no interpreter.
+struct Bell {
+    rings: UnixStream,
+    hears: UnixStream,
+    rung: AtomicBool,
+}
+
+impl Bell {
+    fn new() -> std::io::Result<Self> {
+        let (rings, hears) = UnixStream::pair()?;
+        rings.set_nonblocking(true)?;
+        hears.set_nonblocking(true)?;
+        let rung = AtomicBool::new(false);
+        Ok(Self { rings, hears, rung })
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // A full pipe wakes as well as another byte would.
+            let _ = (&self.rings).write(&[1]);
+        }
+    }
+
+    /// Takes what was rung. Whoever rings meanwhile finds `rung` set: what they rang for must be looked
+    /// at after this.
+    fn hear(&self) {
+        let mut bytes = [0; 16];
+        while (&self.hears).read(&mut bytes).is_ok_and(|count| count > 0) {}
+        self.rung.store(false, Ordering::Release);
+    }
+}
+
+/// Options that make no sense are no failure of the journal.
+fn raised(py: Python<'_>, error: &journal::JournalError) -> PyErr {
+    match error {
+        journal::JournalError::Invalid(what) => PyValueError::new_err(format!("options: {what}")),
+        other => journal_error(py, other),
+    }
 }
 
 fn name(state: State) -> &'static str {

@@ -47,8 +47,8 @@ impl Stage {
             Self::Route => "route",
             Self::Admit => "admit",
             Self::Record => "record",
-            Self::Dispatch => "dispatch",
             Self::Reply => "reply",
+            Self::Dispatch => "dispatch",
         }
     }
 }

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from wxcore import Claims
+
 if TYPE_CHECKING:
     from wxcore import Journal
 
     from wxgate.dispatch import Board, Dispatcher
     from wxgate.pipeline import Pipeline
+    from wxgate.stores.claims import SharedClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Status:
     dispatcher: Dispatcher
     journal: Journal
     board: Board
+    claims: Claims | SharedClaims
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
@@ -31,7 +35,14 @@ class Status:
             "draining": draining,
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,
+            "claims": self._claims(),
             "journal": journal,
             "destinations": [asdict(one) for one in self.dispatcher.snapshot()],
             "orphans": list(self.dispatcher.orphans),
         }
+
+    def _claims(self) -> dict[str, int]:
+        """How many messages are remembered; claims of several workers are in one file."""
+        if isinstance(self.claims, Claims):
+            return {"kept": len(self.claims), "dropped": self.claims.dropped}
+        return {"kept": len(self.claims), "dropped": 0}

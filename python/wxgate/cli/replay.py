@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from wxcore import JournalReader
 
 from wxgate.cli import options
 from wxgate.cli.delivery import delivery_options, report
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reader(folder: str, key: bytes | None) -> Retained:
-    reader: Retained = import_module("wxcore").JournalReader(folder, key)
+    reader: Retained = JournalReader(folder, key)
     return reader
 
 

@@ -10,7 +10,7 @@ of them: its `lane`s are what it holds in memory, its `reader` is its place in t
 """
 
 from wxgate.dispatch.board import Board
-from wxgate.dispatch.build import Plan, build_sinks, plan
+from wxgate.dispatch.build import Plan, plan
 from wxgate.dispatch.dispatcher import Dispatcher
 from wxgate.dispatch.place import Limits, Place, Standing
 from wxgate.dispatch.retry import Schedule
@@ -23,6 +23,5 @@ __all__ = [
     "Plan",
     "Schedule",
     "Standing",
-    "build_sinks",
     "plan",
 ]

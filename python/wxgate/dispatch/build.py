@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from wxgate.settings import Settings
     from wxgate.settings.dispatch import Retry
     from wxgate.settings.texts import Target
-    from wxgate.sinks import Sink
 
 _CONNECT = 1.0
 """Seconds in which a node has to accept a connection."""
@@ -65,12 +64,6 @@ def plan(settings: Settings, handlers: Sequence[Registered] = ()) -> Plan:
 def place(settings: Settings, target: Target) -> Place:
     """Make one destination, which need not be one of the routes'. Raises as ``plan`` does."""
     return _place(settings, target, Pool(settings.dispatch.workers))
-
-
-def build_sinks(settings: Settings) -> list[Sink]:
-    """Make the sink of each route of the file; routes to one target share it."""
-    made = plan(settings)
-    return [made.places[index].sink for index in made.routes]
 
 
 def _place(settings: Settings, target: Target, pool: Pool) -> Place:

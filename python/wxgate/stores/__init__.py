@@ -37,7 +37,7 @@ class Claims(Protocol):
         """Note that a message is on disk and its answer still to come."""
         ...
 
-    def lease(self, id: str, until: int) -> bytes:  # noqa: A002 (CloudEvents' name)
+    def lease(self, message_id: str, until: int) -> bytes:
         """Take a message that is on disk, but unfinished; return its key."""
         ...
 

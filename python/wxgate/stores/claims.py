@@ -76,9 +76,9 @@ class SharedClaims:
         """Note that a message is on disk and its answer still to come: nobody may have it anew."""
         self.lease(message.id, now + message.lifetime)
 
-    def lease(self, id: str, until: int) -> bytes:  # noqa: A002 (CloudEvents' name)
+    def lease(self, message_id: str, until: int) -> bytes:
         """Take a message that is on disk, but unfinished, until ``until`` (ms)."""
-        key = _key(id)
+        key = _key(message_id)
         self._note("INSERT OR REPLACE INTO claim VALUES (?, ?, 0, x'')", (key, until))
         return key
 
@@ -89,6 +89,14 @@ class SharedClaims:
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
         """Note that a message is done until ``until`` (ms)."""
         self._note("INSERT OR REPLACE INTO claim VALUES (?, ?, 1, ?)", (key, until, answer))
+
+    def __len__(self) -> int:
+        """How many messages are remembered; 0 if the file does not answer."""
+        try:
+            row = self._read("SELECT count(*), x'' FROM claim", ())
+        except StoreError:
+            return 0
+        return row[0] if row else 0
 
     def close(self) -> None:
         """Close the file."""

@@ -17,6 +17,10 @@ use super::queue::{Shared, State, tag};
 use super::record::put_void;
 use super::retain;
 
+/// Bytes of a group above which a file that grows is as fast as one filled with zeros, so that
+/// filling would only halve what the disk has left. `benches/core/journal.rs` measures it.
+const LARGE: usize = 64 << 10;
+
 /// So many failures in a row, and nothing more is tried.
 const STRIKES: u32 = 3;
 
@@ -120,7 +124,9 @@ impl Committer {
             Err(failure) => self.fail(seqs, &failure),
         }
         (self.shared.on_commit)();
-        if let Some(active) = &self.active {
+        if let Some(active) = &self.active
+            && self.group.len() <= LARGE
+        {
             // By the time half of a segment is written the next one is there.
             let size = self.shared.options.segment_bytes;
             let share = u128::from(active.at) * u128::from(size) * 2 / u128::from(active.limit);

@@ -177,6 +177,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Names of the destinations that entries count by.
+    pub fn destinations(&self) -> &[String] {
+        &self.shared.options.destinations
+    }
+
     /// Queues messages, without waiting for anything; returns the number of the first. They are on
     /// disk once [`progress`](Self::progress) says so.
     ///

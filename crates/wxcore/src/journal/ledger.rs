@@ -277,7 +277,10 @@ impl Ledger {
             if segment.settle(destination, *seq) {
                 freed |= segment.full && segment.unsettled == 0;
                 segment.drained();
-                self.advance(destination, *seq);
+                // It was considered, whatever is durable: recovery settles before it knows that.
+                if let Some(lane) = self.lanes.get_mut(usize::from(destination)) {
+                    lane.cursor = lane.cursor.max(*seq);
+                }
             }
         }
         freed

@@ -98,8 +98,13 @@ impl Mailbox {
 
     /// Lets the file that is ready be filled up to `target`.
     pub(crate) fn fill(&self, target: u64) {
-        lock(&self.post).target = target;
-        self.changed.notify_all();
+        let mut post = lock(&self.post);
+        post.target = post.target.max(target);
+        let wanted = post.wants_filling() && !post.filling;
+        drop(post);
+        if wanted {
+            self.changed.notify_all();
+        }
     }
 
     /// The file asked for, once it is there.

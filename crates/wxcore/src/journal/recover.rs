@@ -410,7 +410,7 @@ impl Rebuild {
             self.highest = self.highest.max(stand.cursor);
             let lane = self.named(&stand.name);
             if let Some(lane) = self.ledger.lanes.get_mut(usize::from(lane)) {
-                lane.cursor = stand.cursor;
+                lane.cursor = lane.cursor.max(stand.cursor);
             }
             let open = |seq: u64| {
                 let behind = stand.unsettled.partition_point(|run| run.start <= seq);

@@ -6,7 +6,7 @@ use wxcore::journal::sim::Sim;
 use wxcore::journal::{Durability, JournalError, Options, Reply, State};
 use wxcore::time::UnixMillis;
 
-use crate::support::{FOREVER, NOW, Note, Process, options, segments};
+use crate::support::{FOREVER, NOW, Note, Process, dir, options, segments};
 
 const NAMES: [&str; 2] = ["upstream:orders", "log:"];
 
@@ -342,4 +342,28 @@ fn closing_ends_it() {
     assert_eq!(process.journal.progress().state, State::Closed);
     assert!(process.append(&notes(1)[0]).is_err());
     process.journal.settle(0, &[1]);
+}
+
+#[test]
+fn what_was_settled_stays_settled_though_the_record_of_it_goes() {
+    let sim = Sim::new(1);
+    let mut process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+    process.keep(&Note::new(1, &[0, 1], 100)).unwrap();
+    sim.kill();
+    drop(process);
+    // The second process only settles; its segment has no message and goes first.
+    let process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+    process.journal.settle(0, &[1]);
+    process.journal.close();
+    drop(process);
+    let mut process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+    for number in 2..=60 {
+        process.keep(&Note::new(number, &[1], 500)).unwrap();
+    }
+    sim.kill();
+    drop(process);
+    assert!(sim.get(&dir().join("0000000002.seg")).is_none());
+    let process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+    assert!(process.ids(0).is_empty());
+    assert_eq!(process.ids(1).len(), 60);
 }

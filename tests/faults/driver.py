@@ -41,7 +41,7 @@ class Load:
     """Share of events, which have no MsgId."""
     duplicates: float = 0.1
     """Share of acknowledged messages that are sent once more all the same."""
-    duplicates_within: float = 1.0
+    duplicates_within: float = 0.5
     """Seconds after their acknowledgement in which these are sent."""
     retry_after: float = 0.4
     """Seconds between a failed try and the next; WeChat takes five."""

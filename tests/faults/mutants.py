@@ -39,9 +39,9 @@ def done_before_record() -> None:
     """Hold a message for done when its record has failed: its retry looks like a duplicate."""
 
     def failed(self: Flights, flight: Flight, code: str) -> None:
-        assert flight.message is not None  # noqa: S101 (for mypy)
-        self._claims.complete([flight.message], 2**42)  # noqa: SLF001
-        self._open.pop(flight.message_id, None)  # noqa: SLF001
+        assert flight.message is not None
+        self._claims.complete([flight.message], 2**42)
+        self._open.pop(flight.message_id, None)
         flight.end(code)
 
     Flights.failed = failed  # type: ignore[method-assign]
@@ -53,11 +53,11 @@ def settle_before_delivery() -> None:
     recorded = Dispatcher.recorded
     logs: list[Any] = []
 
-    def opened(self: Dispatcher, log: Any, orphans: Any = ()) -> None:  # noqa: ANN401
+    def opened(self: Dispatcher, log: Any, orphans: Any = ()) -> None:
         logs.append(log)
         resume(self, log, orphans)
 
-    def early(self: Dispatcher, seq: int, message: Any) -> None:  # noqa: ANN401
+    def early(self: Dispatcher, seq: int, message: Any) -> None:
         logs[0].settle(0, [seq])
         recorded(self, seq, message)
 
@@ -81,7 +81,7 @@ def acknowledge_on_a_full_disk() -> None:
         for flight in flights:
             flight.end(_SUCCESS)
 
-    Recorder._fail = failed  # type: ignore[method-assign]  # noqa: SLF001
+    Recorder._fail = failed  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 def let_messages_overtake() -> None:
@@ -89,7 +89,7 @@ def let_messages_overtake() -> None:
     add = Window.add
     count = itertools.count()
 
-    def anywhere(self: Window[Any], key: str, item: Any) -> bool:  # noqa: ANN401
+    def anywhere(self: Window, key: str, item: Any) -> bool:
         return add(self, f"{key}{next(count)}", item)
 
     Window.add = anywhere  # type: ignore[method-assign]
@@ -100,7 +100,7 @@ def forget_replies() -> None:
     seal = Flights.seal
     count = itertools.count()
 
-    def again(self: Flights, account: str, message: Received, kept: bytes) -> Any:  # noqa: ANN401
+    def again(self: Flights, account: str, message: Received, kept: bytes) -> Any:
         spec = b'{"type":"text","content":"%d again"}' % next(count)
         return seal(self, account, message, spec if kept else b"")
 

@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from wxgate.descriptors import connections
 from wxgate.dispatch import Board
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
@@ -181,7 +182,7 @@ def _granian(settings: Settings, family: _Family) -> _Server:
         websockets=False,
         backlog=_BACKLOG,
         # Counts open connections, not requests, and is divided among the workers by default.
-        backpressure=_BACKLOG,
+        backpressure=connections(settings),
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, round(settings.server.drain) + _KILL_AFTER_S),

@@ -1,0 +1,1 @@
+"""The fault harness: WeChat, a service and a fault around a real gateway."""

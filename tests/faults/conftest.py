@@ -10,7 +10,12 @@ import pytest
 from .shim import compile_shim
 
 if TYPE_CHECKING:
+    import signal
     from pathlib import Path
+
+    from _pytest.mark import ParameterSet
+
+    from .shim import Call
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +29,21 @@ def row(request: pytest.FixtureRequest) -> str:
     """The name of a run, with its parameters: with the seed it says everything."""
     name: str = request.node.name
     return name.removeprefix("test_")
+
+
+def slow(value: object) -> ParameterSet:
+    """A parameter that `make test` leaves to `make faults`."""
+    return pytest.param(value, marks=pytest.mark.slow_faults)
+
+
+def call_name(call: Call) -> str:
+    """How a call is named in a row."""
+    return call.name.lower()
+
+
+def signal_name(number: signal.Signals) -> str:
+    """How a signal is named in a row."""
+    return number.name
 
 
 def number(name: str, default: int) -> int:

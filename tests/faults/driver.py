@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """WeChat's: seconds until a try counts as unanswered. The one deadline here that is not ours."""
-TRIES = 4
 _IDLE = 3.0
 """Seconds after which a kept connection is not used again; the gateway closes them after 5."""
 _OK = 200
@@ -42,10 +41,12 @@ class Load:
     """Share of events, which have no MsgId."""
     duplicates: float = 0.1
     """Share of acknowledged messages that are sent once more all the same."""
-    duplicates_within: float = 1.0
+    duplicates_within: float = 0.5
     """Seconds after their acknowledgement in which these are sent."""
     retry_after: float = 0.4
     """Seconds between a failed try and the next; WeChat takes five."""
+    tries: int = 4
+    """How often a message is sent until WeChat gives it up."""
     padding: int = 0
     """Characters that make a text longer."""
 
@@ -141,13 +142,13 @@ class Driver:
         """A message with its retries, and the duplicate that may follow."""
         loop = asyncio.get_running_loop()
         due.said.first_sent = loop.time()
-        for last in (False,) * (TRIES - 1) + (True,):
+        for _ in range(load.tries - 1):
             if await self._try(due):
                 break
-            if last:
-                return
             await asyncio.sleep(load.retry_after)
-        if due.again_after is not None:
+        else:
+            await self._try(due)
+        if due.again_after is not None and due.said.acknowledged is not None:
             await asyncio.sleep(due.again_after)
             await self._try(due)
 

@@ -65,7 +65,7 @@ reply = "wait"
 to = "upstream:orders"
 """
 SMALL = "segment = 1048576\nretain = 0\nretain_bytes = 0\n"
-"""The smallest segments, gone as soon as all in them is delivered: rotation happens all the time."""
+"""The smallest segments, gone as soon as all in them is delivered: they change all the time."""
 SOON = "retry = { first = 0.05, factor = 2.0, max = 0.5, give_up = 86400.0 }\n"
 """Retries that a test can wait for."""
 
@@ -229,7 +229,7 @@ class Gateway:
         # The workers are in its group; the folder's lock is theirs until they are gone.
         self.kill()
         async with asyncio.timeout(patience):
-            while _group_lives(self.running.pid):
+            while _group_lives(self.running.pid):  # noqa: ASYNC110 (they are not our children)
                 await asyncio.sleep(_LOOK)
         return code
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class BrokenError(Exception):
-    """The connection ended before the answer was complete: what became of the message is unknown."""
+    """The connection ended before the answer was complete: what the message became is unknown."""
 
 
 def written(call: Call) -> bytes:

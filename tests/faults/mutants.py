@@ -14,6 +14,7 @@ from wxgate.admit import Admission
 from wxgate.cli import main
 from wxgate.dispatch import Dispatcher
 from wxgate.dispatch.lane import Window
+from wxgate.flight import Flight
 from wxgate.flights import Flights
 from wxgate.record import Recorder
 
@@ -21,24 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wxcore._wxcore import Received
-    from wxgate.flight import Flight
 
 _SUCCESS = (200, "text/plain", b"success")
 
 
 def acknowledge_before_durable() -> None:
     """Answer as soon as the journal was told, without waiting for the disk."""
-    record = Recorder.record
 
-    def hasty(self: Recorder, flight: Flight) -> None:
-        record(self, flight)
-        flight.wait = _at_once  # type: ignore[method-assign]
+    async def at_once(_: Flight, __: float) -> tuple[int, str, bytes]:
+        return _SUCCESS
 
-    Recorder.record = hasty  # type: ignore[method-assign]
-
-
-async def _at_once(_: float) -> tuple[int, str, bytes]:
-    return _SUCCESS
+    Flight.wait = at_once  # type: ignore[method-assign, assignment]
 
 
 def done_before_record() -> None:
@@ -87,7 +81,7 @@ def acknowledge_on_a_full_disk() -> None:
         for flight in flights:
             flight.end(_SUCCESS)
 
-    Recorder._fail = failed  # type: ignore[method-assign]  # noqa: SLF001
+    Recorder._fail = failed  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 def let_messages_overtake() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from .books import Books, Said
     from .sink import Shelf
@@ -51,7 +52,7 @@ NONE = Bounds()
 
 
 def faults(
-    books: Books, shelf: Shelf, bounds: Bounds = NONE, *, buried: Set[int] = frozenset()
+    books: Books, shelf: Shelf, bounds: Bounds = NONE, *, buried: AbstractSet[int] = frozenset()
 ) -> list[str]:
     """Everything that does not hold; ``buried`` are the listed dead letters."""
     return [
@@ -64,12 +65,12 @@ def faults(
     ]
 
 
-def lost(books: Books, shelf: Shelf, buried: Set[int] = frozenset()) -> set[int]:
+def lost(books: Books, shelf: Shelf, buried: AbstractSet[int] = frozenset()) -> set[int]:
     """Messages that were acknowledged, and are nowhere."""
     return books.acknowledged - shelf.numbers.keys() - buried
 
 
-def _loss(books: Books, shelf: Shelf, buried: Set[int]) -> Iterator[str]:
+def _loss(books: Books, shelf: Shelf, buried: AbstractSet[int]) -> Iterator[str]:
     if missing := lost(books, shelf, buried):
         yield f"lost: {len(missing)} acknowledged messages never arrived: {_some(missing)}"
     if both := buried & shelf.numbers.keys():
@@ -169,6 +170,6 @@ def _deadline(books: Books, bounds: Bounds) -> Iterator[str]:
         yield f"{len(books.silent)} tries had no answer in 5 s: {_some(set(books.silent))}"
 
 
-def _some(numbers: Set[int]) -> str:
+def _some(numbers: AbstractSet[int]) -> str:
     shown = ", ".join(map(str, sorted(numbers)[:_SHOWN]))
     return f"{shown}, …" if len(numbers) > _SHOWN else shown

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Self
 
-from tests.faults.sink import Arrival, Shelf, Sink
+from .sink import Arrival, Shelf, Sink
 
 
 class SinkProcess(Sink):
@@ -27,9 +28,12 @@ class SinkProcess(Sink):
 
     async def __aenter__(self) -> Self:
         """Start it, and learn its port."""
-        command = [sys.executable, "-m", "tests.faults.sink_process"]
+        command = [sys.executable, "-m", f"{__package__}.{Path(__file__).stem}"]
         self._process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.PIPE
+            *command,
+            cwd=Path(__file__).parents[1],
+            stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout is not None
         self.port = int(await self._process.stdout.readline())

@@ -22,7 +22,8 @@ from .shim import Rule, Shim
 from .sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Set
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
 SEED = os.environ.get("WXGATE_FAULT_SEED") or str(random.SystemRandom().randrange(10**9))
 """Decides what is sent, when, and where the faults strike. Printed with every failure."""
@@ -71,10 +72,10 @@ class Stand:
         self.outages.append(Outage(down, now()))
         self.cycles += 1
 
-    async def drained(self, buried: Set[int] = frozenset()) -> None:
+    async def drained(self, buried: AbstractSet[int] = frozenset(), patience: float = 20.0) -> None:
         """Wait until everything that was acknowledged has arrived, or nothing comes any more."""
         shelf, books = self.sink.shelf, self.driver.books
-        await self.sink.until(lambda: not oracle.lost(books, shelf, buried))
+        await self.sink.until(lambda: not oracle.lost(books, shelf, buried), patience)
 
     async def drained_into(self, other: Sink) -> None:
         """The same, with a second service."""
@@ -117,7 +118,9 @@ class Stand:
         )
         await self.drained()
 
-    async def end(self, bounds: Bounds = oracle.NONE, buried: Set[int] = frozenset()) -> None:
+    async def end(
+        self, bounds: Bounds = oracle.NONE, buried: AbstractSet[int] = frozenset()
+    ) -> None:
         """Drain, stop gently, and demand that everything holds."""
         await self.driver.finish()
         await self.drained(buried)
@@ -153,7 +156,7 @@ class Stand:
             await asyncio.sleep(0.02)  # another process's counters: nothing to wait for
         return False
 
-    def judge(self, bounds: Bounds = oracle.NONE, buried: Set[int] = frozenset()) -> None:
+    def judge(self, bounds: Bounds = oracle.NONE, buried: AbstractSet[int] = frozenset()) -> None:
         """Write down the result, and raise if a promise was broken."""
         books, shelf = self.driver.books, self.sink.shelf
         if _RESULTS:
@@ -185,6 +188,20 @@ class Stand:
         }
         with results.open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+async def idle(run: Stand) -> None:
+    """Demand that the workers do nothing while nobody asks anything of them."""
+    spent = _seconds(run)
+    await asyncio.sleep(1.0)  # the second in which it is watched
+    spent = _seconds(run) - spent
+    run.hold(spent < 0.5, f"busy for {spent:.2f} s of an idle second")
+
+
+def _seconds(run: Stand) -> float:
+    """Processor time of all workers so far."""
+    times = [worker.cpu_times() for worker in run.gateway.workers()]
+    return float(sum(one.user + one.system for one in times))
 
 
 def now() -> float:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from .conftest import slow
 from .driver import Load
-from .gateway import Setup
 from .oracle import Bounds
 from .sink import OK, Arrival, Manner, Mode, Sink
 from .sink_process import SinkProcess
@@ -21,15 +21,13 @@ from .stand import CONCURRENCY, Stand, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .gateway import Setup
+
 pytestmark = pytest.mark.timeout(150)
 
 MEMORY = 64 << 20
 """Bytes by which a worker may grow while messages wait in the journal: its windows are bounded."""
-TEMPORARY = [
-    429,
-    503,
-    *(pytest.param(x, marks=pytest.mark.slow_faults) for x in (408, 425, 500, 502)),
-]
+TEMPORARY = [429, slow(408), slow(425), slow(500), slow(502), slow(503)]
 """Statuses that ask for another try."""
 NOBODY_ASKS = Load(rate=400, seconds=1.0, asks=0.0)
 
@@ -54,7 +52,7 @@ def test_a15_destination_dead(row: str, tmp_path: Path) -> None:
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:
-            await dead_for(on, replace(NOBODY_ASKS, rate=1000, seconds=3.0))
+            await dead_for(on, replace(NOBODY_ASKS, rate=1000, seconds=1.5))
 
     uvloop.run(run())
 
@@ -80,7 +78,7 @@ def test_a15_quota(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path, setup=small) as on:
             on.sink.hang_up()
-            await on.driver.run(replace(NOBODY_ASKS, rate=1000, seconds=3.0, padding=600))
+            await on.driver.run(replace(NOBODY_ASKS, rate=1000, seconds=1.5, padding=600))
             on.hold(on.driver.books.refused > 0, "it took more than the quota allows")
             await on.kill_and_restart()
             await on.sink.listen()
@@ -115,7 +113,7 @@ def test_d1_asked_to_retry(row: str, tmp_path: Path, status: int) -> None:
 
 def test_d1_retry_after(row: str, tmp_path: Path) -> None:
     """Nothing that was told to wait comes sooner."""
-    wait = 2.0
+    wait = 1.0
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:

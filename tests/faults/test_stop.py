@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from .conftest import number
+from .conftest import number, signal_name, slow
 from .driver import Load
 from .line import Line
 from .oracle import Bounds
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(150)
 STOPS = number("FAULT_STOPS", 20)
 DEADLINE = 5.0
 """Seconds that a stop may take: the promise of the operations page."""
+HANGUPS = 100
 STEADY = Load(rate=400, seconds=10**6, duplicates=0.05)
 
 
@@ -92,9 +93,9 @@ def test_a3_stop_with_idle_connections(row: str, tmp_path: Path) -> None:
     uvloop.run(run())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
-def test_a4_second_signal_hastens(row: str, tmp_path: Path, number: signal.Signals) -> None:
-    """Deliveries that hang are given up; the journal keeps them for the next start."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)], ids=signal_name)
+def test_a4_signals_twice(row: str, tmp_path: Path, number: signal.Signals) -> None:
+    """Deliveries that hang are given up in time; the journal keeps them for the next start."""
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:
@@ -115,7 +116,7 @@ def test_a4_storm_of_hangups(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path) as on:
             sending = asyncio.create_task(on.driver.send(STEADY))
-            for _ in range(100):
+            for _ in range(HANGUPS):
                 on.gateway.running.send_signal(signal.SIGHUP)
                 await asyncio.sleep(0.01)  # a storm, spread over a second
             sending.cancel()

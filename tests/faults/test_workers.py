@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from .conftest import signal_name, slow
 from .driver import Load
 from .gateway import Gateway, Setup
 from .oracle import Outage
@@ -37,7 +38,7 @@ async def both_workers(run: Stand) -> None:
     await run.gateway.until(up)
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=lambda one: one.name)
+@pytest.mark.parametrize("number", [signal.SIGSEGV, slow(signal.SIGKILL)], ids=signal_name)
 def test_a5_worker_crash(row: str, tmp_path: Path, number: signal.Signals) -> None:
     """Others serve on, and what the dead one left is delivered without a restart."""
 

@@ -44,13 +44,14 @@ class Shared:
     """What the parent of several workers made before they forked."""
 
     counters: memoryview | None = None
-    board: memoryview | None = None
     worker: int = 0
     admin: socket.socket | None = None
     stopping: memoryview | None = None
     """One byte, set as soon as the parent is told to stop."""
     give_up: Callable[[], None] | None = None
     """Ends all workers: the journal of one has failed for good."""
+    board: memoryview | None = None
+    """Where all workers show how their destinations stand."""
 
 
 @dataclass(frozen=True, slots=True)

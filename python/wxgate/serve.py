@@ -67,7 +67,7 @@ class _Family:
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
         return Shared(
-            self._counters, self._board, worker, self._admin, self._stopping, self._give_up
+            self._counters, worker, self._admin, self._stopping, self._give_up, self._board
         )
 
     def stop(self) -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from wxcore import JournalError
+from wxcore import Claims, JournalError
 from wxgate import Event, Gateway, record
 from wxgate.admin import Status
 from wxgate.cli import main
+from wxgate.dispatch import Board
 from wxgate.sim.demo.process import free_port
 
 from .conftest import OFTEN
@@ -30,7 +31,8 @@ def restarted(theatre: Theatre) -> Theatre:
 def ready(theatre: Theatre) -> bool:
     """What a balancer would be told."""
     state = theatre.state
-    status = Status("data", state.pipeline, state.dispatcher, state.journal, state.recorder)
+    parts = (state.pipeline, state.dispatcher, state.journal)
+    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), state.recorder)
     return bool(status.report()["ready"])
 
 

@@ -107,7 +107,7 @@ def event() -> None:
 
 def claims() -> None:
     """Of one process."""
-    one, received = _wxcore.Claims(1000, 1000), _event()
+    one, received = _wxcore.Claims(1000, 1000, 0), _event()
     assert_type(one.claim(received, 0), bytes | bool)
     key, until = one.answer(received, b"yes", 0)
     assert_type(one.lease(received.id, until), bytes)

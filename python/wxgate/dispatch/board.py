@@ -44,7 +44,7 @@ class Board:
         words = (block or memoryview(bytearray(self.size(rows)))).cast("Q")
         length = self.size(rows) // _WORD
         self._regions = [words[at : at + length] for at in range(0, len(words), length)]
-        self._own = self._regions[worker]
+        self._own = self._regions[worker if block is not None else 0]
 
     @staticmethod
     def size(rows: int) -> int:

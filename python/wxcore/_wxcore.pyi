@@ -5,9 +5,11 @@ from typing import Any, Literal, Self, final
 __all__ = [
     "ApiSecurity",
     "Certificate",
+    "Claims",
     "Envelope",
     "Gateway",
     "HashRing",
+    "Journal",
     "JournalError",
     "JournalReader",
     "Merchant",

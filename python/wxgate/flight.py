@@ -19,7 +19,7 @@ _UNSEALED = b"?"
 class Flight:
     """The first try and every one that overtakes its answer: all are told the same (G4)."""
 
-    __slots__ = ("_waiting", "account", "is_late", "message", "message_id", "recorded")
+    __slots__ = ("_waiting", "account", "answer", "is_late", "message", "message_id", "recorded")
 
     def __init__(self, account: str, message_id: str, message: Received | None) -> None:
         """Begin; without a message it is one that was on disk when this process started."""
@@ -29,6 +29,8 @@ class Flight:
         self.recorded = message is None
         """Whether it is on disk: then who waits too long is told "success"."""
         self.is_late = False
+        self.answer: Answer | None = None
+        """Of a message that was on disk at the start: what the first try that waits has sealed."""
         self._waiting: list[asyncio.Future[End]] = []
 
     async def wait(self, seconds: float) -> End:

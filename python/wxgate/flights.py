@@ -60,13 +60,15 @@ class Flights:
         """Return the flight of a message that is being worked on."""
         return self._open.get(message_id)
 
-    def resume(self, stored: Iterable[Stored]) -> None:
-        """Follow messages of an earlier process whose answers are still to come."""
+    def resume(self, stored: Iterable[Stored], destination: int) -> None:
+        """Follow messages of an earlier process that wait for an answer of ``destination``."""
         for one in stored:
+            if one.id in self._open:
+                continue
             self._claims.lease(one.id, _now() + _RESUMED_FOR_MS)
             flight = Flight(one.account, one.id, None)
             self._open[one.id] = flight
-            self._await_answer(one.seq, flight)
+            self._await_answer(one.seq, flight, destination)
 
     def recorded(self, seq: int, flight: Flight) -> None:
         """It is on disk: acknowledge it, or wait for its answer."""
@@ -132,8 +134,8 @@ class Flights:
         for flight in self._open.values():
             flight.end(None)
 
-    def _await_answer(self, seq: int, flight: Flight) -> None:
-        answer = self._dispatcher.await_answer(seq)
+    def _await_answer(self, seq: int, flight: Flight, destination: int | None = None) -> None:
+        answer = self._dispatcher.await_answer(seq, destination)
         answer.add_done_callback(partial(self._answered, flight))
 
     def _answered(self, flight: Flight, answer: asyncio.Future[bytes]) -> None:

@@ -75,9 +75,9 @@ def recall(journal: Journal, claims: Claims, flights: Flights, plan: Plan, now: 
     for key, until, answer in journal.claims():
         claims.restore(key, until, answer)
     start = max(0, journal.stats()["next"] - _LOOK_BACK)
-    for destination in range(len(plan.places)):
+    for destination in sorted(plan.answering):
         stored, after = journal.read(destination, start, _BATCH, _BATCH_BYTES)
         while stored:
             young = [one for one in stored if one.wait and one.accepted > now - _YOUNG_MS]
-            flights.resume(young)
+            flights.resume(young, destination)
             stored, after = journal.read(destination, after, _BATCH, _BATCH_BYTES)

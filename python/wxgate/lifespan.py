@@ -65,7 +65,8 @@ class State:
     adopted: tuple[tuple[Journal, Dispatcher], ...]
     """Journals of workers that there are no more, which are delivered from here."""
     counters: Counters
-    nonces: Nonces | None
+    stores: tuple[Nonces | SharedClaims, ...]
+    """What is open in files shared with other workers."""
     admin: Admin | None
     max_body: int
     body_timeout: float
@@ -113,7 +114,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     dispatcher.resume(journal, journal.orphans())
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
     adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
-    status = Status(settings.journal.durability, pipeline, dispatcher, journal, board, claims)
+    status = Status(
+        settings.journal.durability, pipeline, dispatcher, journal, board, claims, recorder
+    )
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
     return State(
@@ -124,7 +127,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         journal,
         tuple(adopted),
         counters,
-        nonces,
+        tuple(
+            one for one in (nonces, claims) if one is not None and not isinstance(one, OwnClaims)
+        ),
         admin,
         max_body=server.max_body,
         body_timeout=server.body_timeout,
@@ -145,8 +150,8 @@ async def close_state(state: State) -> None:
     state.recorder.close()
     for journal in (state.journal, *(journal for journal, _ in state.adopted)):
         journal.close()
-    if state.nonces is not None:
-        state.nonces.close()
+    for store in state.stores:
+        store.close()
 
 
 def _adopt(

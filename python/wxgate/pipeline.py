@@ -134,7 +134,9 @@ class Pipeline:
         if isinstance(end, tuple):
             return end
         if isinstance(end, bytes):
-            return self._flights.seal(flight.account, message, end)
+            # Sealed for the first of those who wait; the others get the same.
+            flight.answer = flight.answer or self._flights.seal(flight.account, message, end)
+            return flight.answer
         if end is not None:
             return self._refuse(flight.account, end)
         if not flight.recorded:

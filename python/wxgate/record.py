@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Failed = Callable[[Flight, str], None]
 
 _LOG = logging.getLogger("wxgate.record")
+_REFUSES_FOR_S = 5.0
+"""After a refusal. Then only a message can find out more, and one must be let through to come."""
 
 
 class Recorder:
@@ -42,6 +44,7 @@ class Recorder:
         self._failed = failed
         self._give_up = give_up
         self._gathered: list[Flight] = []
+        self._refused_at = -_REFUSES_FOR_S
         self._open: deque[tuple[int, list[Flight]]] = deque()
         """Groups handed to the committer: the first number and its flights, in order."""
         self._loop = asyncio.get_running_loop()
@@ -57,6 +60,11 @@ class Recorder:
     def idle(self) -> bool:
         """Whether nothing is on its way to the disk."""
         return not (self._gathered or self._open)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether messages were refused just now, so that they had better go elsewhere."""
+        return self._loop.time() - self._refused_at < _REFUSES_FOR_S
 
     def close(self) -> None:
         """Listen no more."""
@@ -80,6 +88,7 @@ class Recorder:
             if any(start <= first < end for start, end in failed):
                 self._fail(flights, "failed")
             else:
+                self._refused_at = -_REFUSES_FOR_S
                 for seq, flight in enumerate(flights, first):
                     self._recorded(seq, flight)
 
@@ -89,6 +98,7 @@ class Recorder:
             give_up()
 
     def _fail(self, flights: list[Flight], code: str) -> None:
+        self._refused_at = self._loop.time()
         _LOG.error("%d message(s) could not be recorded: %s", len(flights), code)
         for flight in flights:
             self._failed(flight, "record.full" if code in {"full", "refusing"} else "record.failed")

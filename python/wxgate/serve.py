@@ -241,4 +241,4 @@ class _Lines(logging.Formatter):
             second = int(record.created)
             text = super().formatTime(record, datefmt or self.default_time_format)
             self._last = (second, text)
-        return self.default_msec_format % (text, record.msecs)
+        return f"{text},{int(record.msecs):03}"

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 def test_the_demos_numbers_add_up(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two seconds of everything: sent = accepted + answered + refused, accepted = arrived."""
+    """Two seconds of everything: each call is counted once, each message arrives once."""
     code = main(["demo", "--seconds", "2", "--json"])
     told: dict[str, Any] = msgspec.json.decode(capsys.readouterr().out)
     assert (code, told["ok"], told["faults"]) == (0, True, [])
-    assert told["sent"] == told["accepted"] + told["answered"] + sum(told["refused"].values())
-    assert told["accepted"] == told["delivered"] == told["arrived"] >= told["messages"] > 0
+    taken = told["accepted"] + told["repeated"] + told["answered"]
+    assert told["sent"] == taken + sum(told["refused"].values())
+    assert told["accepted"] == told["delivered"] == told["arrived"] == told["messages"] > 0
+    assert told["repeated"] > 0
     assert told["replied"] > 0
     assert told["refused"]
 
@@ -88,10 +90,11 @@ def test_a_gateway_that_does_not_start_is_explained(
 def books() -> Tally:
     """Books that are in order."""
     tally = Tally(calls=4, genuine=3, expected=Counter({"verify.bad_signature": 1}))
-    tally.arrived.update(["a", "a"])
+    tally.arrived.update(["a"])
     tally.counters = {
-        ("accepted", ""): 2,
-        ("delivered", ""): 2,
+        ("accepted", ""): 1,
+        ("repeated", ""): 1,
+        ("delivered", ""): 1,
         ("answered", ""): 1,
         ("refused", "verify.bad_signature"): 1,
     }
@@ -99,16 +102,16 @@ def books() -> Tally:
 
 
 def test_books_in_order_have_no_faults() -> None:
-    """The retry is an arrival, not a message."""
+    """The retry is a call, not an arrival."""
     tally = books()
     assert tally.faults() == []
-    assert "1 messages, 1 retries" in "\n".join(tally.lines(1.0))
+    assert "4 sent = 1 + 1 + 1 + 1: it adds up" in "\n".join(tally.lines(1.0))
 
 
 @pytest.mark.parametrize(
     ("name", "claim"),
     [
-        ("calls", "sent = accepted + answered + refused"),
+        ("calls", "sent = accepted + repeated + answered + refused"),
         ("genuine", "each genuine call is taken"),
         ("disappointed", "WeChat is satisfied"),
     ],
@@ -120,10 +123,18 @@ def test_one_too_many_is_a_fault(name: str, claim: str) -> None:
     assert tally.faults() == [claim]
 
 
+def test_a_message_that_arrives_twice_is_a_fault() -> None:
+    """Even if it was also counted twice."""
+    tally = books()
+    tally.arrived["a"] += 1
+    tally.counters = {**tally.counters, ("delivered", ""): 2}
+    assert tally.faults() == ["accepted = delivered = arrived", "each message arrives once"]
+
+
 def test_a_lost_message_and_a_wrong_cause_are_faults() -> None:
     """The service's own count is held against the gateway's."""
     tally = books()
-    tally.arrived["a"] -= 1
+    del tally.arrived["a"]
     tally.expected["request.stale"] += 1
     assert tally.faults() == [
         "accepted = delivered = arrived",

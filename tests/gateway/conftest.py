@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from wxgate import Gateway
+from wxgate.lifespan import Shared, destinations
+from wxgate.metrics import Layout
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
 
@@ -17,8 +20,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Stage: TypeAlias = Callable[..., Theatre]
+    Crew: TypeAlias = Callable[..., list[Theatre]]
 
 LOG = '[[route]]\nto = "log:"\n'
+OFTEN = "[dispatch.retry]\nfirst = 0.01\nmax = 0.05\n"
+"""So that a test need not wait for the next try."""
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +55,20 @@ def stage(world: World, monkeypatch: pytest.MonkeyPatch) -> Stage:
         accounts = text[text.index("[account.shop]") :].split("[[route]]", maxsplit=1)[0]
         world.config.write_text(f"[server]\n{server}\n{accounts}\n{routes}")
         return Theatre(Gateway(world.config), world.players(), world.config.parent)
+
+    return put
+
+
+@pytest.fixture
+def crew(stage: Stage) -> Crew:
+    """Put two workers of one machine on stage, as `wxgate serve` forks them."""
+
+    def put(routes: str = LOG, server: str = "") -> list[Theatre]:
+        first = stage(routes, f"workers = 2\n{server}")
+        settings = first.gateway.settings
+        layout = Layout(list(settings.account), (), destinations(settings))
+        block = memoryview(bytearray(2 * layout.size))
+        gateways = [Gateway(settings, shared=Shared(block, worker)) for worker in range(2)]
+        return [replace(first, gateway=gateway) for gateway in gateways]
 
     return put

@@ -24,14 +24,22 @@ class Request:
         return None
 
 
+def _open() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class Scripted:
-    """Answers every request with one status and body, after a delay."""
+    """Answers every request with one status and body, after a delay, and while it is `ready`."""
 
     status: int = 200
     body: bytes = b""
     delay: float = 0.0
     chunked: bool = False
+    port: int = 0
+    ready: asyncio.Event = field(default_factory=_open)
     got: list[Request] = field(default_factory=list)
     server: asyncio.Server | None = None
     serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -44,13 +52,14 @@ class Scripted:
 
     async def __aenter__(self) -> Self:
         """Listen."""
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop, once every answer is given or nobody wants it."""
         assert self.server is not None
         self.server.close()
+        self.ready.set()
         if self.serving:
             await asyncio.wait(self.serving, timeout=5)
 
@@ -64,6 +73,7 @@ class Scripted:
             request.body = await reader.readexactly(int(request.header("content-length") or 0))
             self.got.append(request)
             await asyncio.sleep(self.delay)
+            await self.ready.wait()
             writer.write(self._answer())
             await writer.drain()
         writer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,17 +12,20 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 import pytest
-from wxgate.sim.call import Call
+from wxgate import Event
+from wxgate.sim.call import Answer, Call
 from wxgate.sim.demo.process import free_port
 from wxgate.sim.forgery import find
 from wxgate.sim.wire import UnansweredError, Wire
 
 from .services import Scripted
 from .theatre import Theatre, ask
+from .theatre import until as until_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +64,13 @@ class Served:
             time.sleep(0.02)
         return self.process.wait(PATIENCE_S), time.monotonic() - started
 
+    def end(self) -> None:
+        """End it, if it runs."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.log.close()
+
 
 @contextmanager
 def serving(
@@ -74,10 +85,18 @@ def serving(
         until(lambda: connects(listen) and connects(admin), served)
         yield served, theatre
     finally:
-        if served.process.poll() is None:
-            os.killpg(served.process.pid, signal.SIGKILL)
-            served.process.wait()
-        served.log.close()
+        served.end()
+
+
+@contextmanager
+def served_again(before: Served) -> Iterator[Served]:
+    """Start what was stopped once more, on its own journal."""
+    served = Served(before.folder, before.listen, before.admin)
+    try:
+        until(lambda: connects(served.listen) and connects(served.admin), served)
+        yield served
+    finally:
+        served.end()
 
 
 def until(holds: object, served: Served) -> None:
@@ -139,6 +158,8 @@ def test_rsgi_answers_as_asgi_does(stage: Stage) -> None:
         ]
         calls += [replace(paid, path="/"), replace(paid, method="PUT"), Call("GET", "/healthz")]
         over_rsgi = asyncio.run(call_all(served, calls))
+    # Else these would be retries, answered from memory.
+    shutil.rmtree(theatre.folder / "data")
 
     async def over_asgi() -> list[tuple[int, bytes]]:
         async with theatre.gateway:
@@ -245,18 +266,21 @@ def test_idle_connections_do_not_hold_a_stop(stage: Stage) -> None:
 
 
 def test_a_message_in_flight_is_answered_before_the_end(stage: Stage) -> None:
-    """SIGTERM while the service still works on it."""
+    """SIGTERM while the service still works on the reply that WeChat waits for."""
 
     async def run() -> None:
-        async with Scripted(delay=1.0) as service:
-            with serving(stage, f'[[route]]\nto = "{service.url}"\n') as (served, theatre):
-                _, call = theatre.call("shop", "text")
+        async with Scripted(body=b'{"type": "text", "content": "late"}', delay=1.0) as service:
+            route = f'[[route]]\nto = "{service.url}"\nreply = "wait"\n'
+            with serving(stage, route) as (served, theatre):
+                message, call = theatre.call("shop", "text")
                 playing = asyncio.create_task(call_all(served, [call]))
-                await asyncio.sleep(0.4)
+                await until_async(lambda: service.got)
                 code, took = await asyncio.to_thread(served.stop, signal.SIGTERM)
-                assert await playing == [(200, b"success")]
-                assert code == 0
+                ((status, body),) = await playing
+                reading = theatre.players["shop"].read(message, Answer(status, body, 0.0))
+                assert (code, reading.reply["Content"]) == (0, "late")
                 assert took < 5
+            assert len(service.got) == 1
 
     asyncio.run(run())
 
@@ -307,18 +331,162 @@ def test_what_cannot_start_says_why_in_one_line(stage: Stage) -> None:
             assert "Traceback" not in done.stderr
 
 
-def test_nothing_is_acknowledged_late_once_a_stop_has_begun(stage: Stage) -> None:
-    """Its work would die with the worker, and nobody would know."""
+def ids(service: Scripted) -> list[str]:
+    """The messages that a service was sent, in order."""
+    return [Event.decode(request.body).id for request in service.got]
+
+
+def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(stage: Stage) -> None:
+    """What waits is on disk, and whoever sent it is told so."""
 
     async def run() -> None:
-        async with Scripted(delay=3.0) as service:
-            route = f'[[route]]\nto = "{service.url}"\nreply = "wait"\n'
-            with serving(stage, route, "reply_budget = 1.0\n") as (served, theatre):
-                _, call = theatre.call("shop", "text")
-                playing = asyncio.create_task(call_all(served, [call]))
-                await asyncio.sleep(0.4)
-                code, _ = await asyncio.to_thread(served.stop, signal.SIGTERM)
-                ((status, _),) = await playing
-                assert (code, status) == (0, 503)
+        async with Scripted() as service:
+            service.ready.clear()
+            routes = f'[[route]]\nto = "{service.url}"\n'
+            waits = f'[[route]]\nwhen = {{ account = "shop" }}\nto = "{service.url}"\n'
+            routes = f'{waits}reply = "wait"\n{routes}'
+            with serving(stage, routes, "reply_budget = 0.3\ndrain = 1.0\n") as (served, theatre):
+                shop, mini = theatre.call("shop", "text")[1], theatre.call("mini", "text")[1]
+                assert await call_all(served, [mini]) == [(200, b"success")]
+                playing = asyncio.create_task(call_all(served, [shop]))
+                await until_async(lambda: len(service.got) == 2)
+                code, took = await asyncio.to_thread(served.stop, signal.SIGTERM)
+                assert (code, await playing) == (0, [(200, b"success")])
+                assert took < 5
+            first = ids(service)
+            service.got.clear()
+            service.ready.set()
+            with served_again(served) as served:
+                await until_async(lambda: len(service.got) == 2)
+                assert sorted(ids(service)) == sorted(first)
+                assert served.stop(signal.SIGTERM)[0] == 0
 
     asyncio.run(run())
+
+
+def test_a_kill_takes_nothing_that_was_acknowledged(stage: Stage) -> None:
+    """G1: the next start delivers it, and knows its retries."""
+
+    async def run() -> None:
+        async with Scripted() as service:
+            service.ready.clear()
+            with serving(stage, f'[[route]]\nto = "{service.url}"\n') as (served, theatre):
+                messages = [theatre.players["shop"].message("text") for _ in range(5)]
+                calls = [theatre.players["shop"].call(one, int(time.time())) for one in messages]
+                assert await call_all(served, calls) == [(200, b"success")] * 5
+                await until_async(lambda: len(service.got) == 5)
+                first = ids(service)
+                served.end()
+            service.got.clear()
+            service.ready.set()
+            with served_again(served) as served:
+                await until_async(lambda: len(service.got) >= 5)
+                calls = [theatre.players["shop"].call(one, int(time.time())) for one in messages]
+                assert await call_all(served, calls) == [(200, b"success")] * 5
+                assert served.stop(signal.SIGTERM)[0] == 0
+            assert sorted(ids(service)) == sorted(first)
+
+    asyncio.run(run())
+
+
+def test_two_gateways_do_not_share_a_folder(stage: Stage) -> None:
+    """Everything would be delivered twice: the second leaves, saying which setting to change."""
+    with serving(stage) as (served, _):
+        config = served.folder / "wxgate.toml"
+        text = config.read_text()
+        for port in (served.listen, served.admin):
+            text = text.replace(f":{port}", f":{free_port()}")
+        (served.folder / "second.toml").write_text(text)
+        command = [sys.executable, "-m", "wxgate.cli", "serve", "--config", "second.toml"]
+        done = subprocess.run(
+            command, cwd=served.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "journal.dir" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert get(served.admin, "/readyz")[0] == 200
+
+
+def test_a_retry_that_reaches_another_worker_is_known(stage: Stage) -> None:
+    """Each try comes on a connection of its own, until both workers were met."""
+    with serving(stage, server="workers = 2\n") as (served, theatre):
+        until(lambda: len(served.workers()) == 2, served)
+        messages = [theatre.call("shop", "text")[0] for _ in range(5)]
+        player = theatre.players["shop"]
+        answers = [
+            asyncio.run(call_all(served, [player.call(message, int(time.time()))]))
+            for _ in range(6)
+            for message in messages
+        ]
+        assert {status for ((status, _),) in answers} == {200}
+        assert len({body for ((_, body),) in answers}) == 1
+        until(lambda: counters(served).get('delivered_total{destination="log:"}') == 5, served)
+        counted = counters(served)
+        assert counted['accepted_total{account="shop"}'] == 5
+        assert counted['repeated_total{account="shop"}'] == 25
+        journals = sorted(path.name for path in (served.folder / "data/journal").glob("0*"))
+        assert journals == ["00", "01"]
+
+
+def counters(served: Served) -> dict[str, int]:
+    """What Prometheus reads."""
+    lines = get(served.admin, "/metrics")[1].splitlines()
+    pairs = (line.removeprefix("wxgate_").rpartition(" ") for line in lines if line[0] != "#")
+    return {name: int(count) for name, _, count in pairs}
+
+
+def test_readyz_says_how_the_worker_stands(stage: Stage) -> None:
+    """The journal, and each destination with what waits for it."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    routes = f'{LOG}also = true\n[[route]]\nto = "{nowhere}"\n'
+    with serving(stage, routes) as (served, theatre):
+        before = int(time.time() * 1000)
+        asyncio.run(call_all(served, [theatre.call("shop", "text")[1]]))
+
+        def report() -> dict[str, Any]:
+            found: dict[str, Any] = msgspec.json.decode(get(served.admin, "/readyz")[1])
+            return found
+
+        until(lambda: [one["retried"] for one in report()["destinations"]] == [0, 1], served)
+        got = report()
+        assert (got["ready"], got["draining"], got["in_flight"]) == (True, False, 0)
+        assert (got["durability"], got["orphans"]) == ("data", [])
+        journal = got["journal"]
+        assert (journal["state"], journal["appended"], journal["failures"]) == ("open", 1, 0)
+        assert journal["unsettled"] == {"log:": 0, nowhere: 1}
+        log, down = got["destinations"]
+        assert (log["name"], log["delivered"], log["oldest"]) == ("log:", 1, None)
+        assert (down["name"], down["delivered"], down["held"]) == (nowhere, 0, 1)
+        assert before <= journal["oldest_unsettled"] <= down["oldest"] <= time.time() * 1000
+
+
+def test_a_disk_that_takes_no_more_refuses_and_recovers_by_itself(stage: Stage) -> None:
+    """With 503: nothing that was refused is held against the next try.
+
+    The first write finds out (`record.failed`); from then on it is known (`record.full`).
+    """
+    with serving(stage) as (served, theatre):
+        (worker,) = served.workers()
+        whole = worker.rlimit(psutil.RLIMIT_FSIZE)
+        messages = [theatre.call("shop", "text")[0] for _ in range(4)]
+        player = theatre.players["shop"]
+
+        def play() -> set[int]:
+            calls = [player.call(message, int(time.time())) for message in messages]
+            return {status for status, _ in asyncio.run(call_all(served, calls))}
+
+        # Room for the log, but not for a record behind the header of a segment.
+        worker.rlimit(psutil.RLIMIT_FSIZE, (4096, whole[1]))
+        assert play() == {503}
+        status, page = get(served.admin, "/readyz")
+        assert (status, msgspec.json.decode(page)["ready"]) == (503, False)
+        found = counters(served)
+        failed = found['refused_total{account="shop",code="record.failed"}']
+        full = found['refused_total{account="shop",code="record.full"}']
+        assert (failed + full, failed > 0, full > 0) == (4, True, True)
+        worker.rlimit(psutil.RLIMIT_FSIZE, whole)
+        until(lambda: play() == {200}, served)
+        until(lambda: counters(served).get('delivered_total{destination="log:"}') == 4, served)
+        assert counters(served)['accepted_total{account="shop"}'] == 4
+        assert get(served.admin, "/readyz")[0] == 200
+        assert served.stop(signal.SIGTERM)[0] == 0

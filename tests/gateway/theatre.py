@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 from wxgate.sim.call import Answer, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from wxgate import Gateway
+    from wxgate.flights import Flights
+    from wxgate.lifespan import State
     from wxgate.sim.message import Message
     from wxgate.sim.player import Player
+
+
+_DELIVERIES = re.compile(r'^wxgate_(\w+)_total\{destination="(.*)"\} (\d+)$', re.MULTILINE)
+_PATIENCE_S = 20
 
 
 @dataclass(slots=True)
@@ -34,11 +42,43 @@ class Theatre:
         """Make a genuine call and return the answer."""
         return await ask(self.gateway, self.call(account, kind, what)[1])
 
-    def total(self, account: str, column: str) -> int:
-        """One counter."""
-        state = self.gateway._state  # noqa: SLF001 (the counters have no other way out here)
+    async def again(self, account: str, message: Message) -> Answer:
+        """Make one more try of a message, sealed anew."""
+        call = self.players[account].call(message, int(time.time()))
+        return await ask(self.gateway, call)
+
+    @property
+    def state(self) -> State:
+        """What the gateway holds while it is open."""
+        state = self.gateway._state  # noqa: SLF001 (there is no other way in)
         assert state is not None
-        return state.counters.total(account, column)
+        return state
+
+    @property
+    def flights(self) -> Flights:
+        """What is under way."""
+        return self.state.pipeline._flights  # noqa: SLF001 (as above)
+
+    def total(self, account: str, column: str) -> int:
+        """One counter of an account."""
+        return self.state.counters.total(account, column)
+
+    def deliveries(self, column: str = "delivered") -> dict[str, int]:
+        """One counter of every destination, as Prometheus reads it."""
+        found = _DELIVERIES.findall(self.state.counters.render())
+        return {place: int(count) for name, place, count in found if name == column}
+
+    async def counted(self, count: int, column: str = "delivered") -> None:
+        """Wait until so many deliveries are counted; there must never be more."""
+        await until(lambda: sum(self.deliveries(column).values()) >= count)
+        assert sum(self.deliveries(column).values()) == count
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 (what is waited for tells nobody)
+            await asyncio.sleep(0.002)
 
 
 async def ask(gateway: Gateway, call: Call, *, chunks: Sequence[bytes] | None = None) -> Answer:

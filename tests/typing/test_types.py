@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, assert_type
 
+import pytest
 import wxcore
 from wxcore import _wxcore
 
@@ -78,11 +80,58 @@ def gateway() -> None:
     assert_type(received, _wxcore.Received)
     assert_type(received.outcome, Literal["answer", "event", "refused"])
     assert_type(received.code, str | None)
-    assert_type(received.event, bytes)
+    with pytest.raises(AttributeError, match="only an event"):
+        assert_type(received.event, bytes)
     assert_type(core.accounts(), list[tuple[str, str]])
     assert_type(core.refusal("admit.busy"), tuple[int, str, bytes])
     assert_type(_wxcore.check(b'{"accounts": []}'), list[tuple[str, str]])
     assert_type(_wxcore.reasons(), list[tuple[str, str, int, str]])
+
+
+def event() -> None:
+    """What only an event has."""
+    received = _event()
+    assert received.outcome == "event"
+    assert_type(received.id, str)
+    assert_type(received.event, bytes)
+    assert_type(received.account, str)
+    assert_type(received.subject, str | None)
+    assert_type(received.type, str)
+    assert_type(received.key, str)
+    assert_type(received.destinations, list[tuple[int, list[int], bool]])
+    assert_type(received.lifetime, int)
+    assert_type(received.waits, bool)
+    assert_type(received.prescribed, bool)
+    assert_type(received.nonce, tuple[str, int] | None)
+
+
+def claims() -> None:
+    """Of one process."""
+    one, received = _wxcore.Claims(1000, 1000), _event()
+    assert_type(one.claim(received, 0), bytes | bool)
+    key, until = one.answer(received, b"yes", 0)
+    assert_type(one.lease(received.id, until), bytes)
+    one.restore(key, until, b"yes")
+    assert_type(one.dropped, int)
+    assert_type(len(one), int)
+
+
+def _event() -> _wxcore.Received:
+    key = "A" * 43
+    account: dict[str, Any] = {
+        "name": "shop",
+        "kind": "official",
+        "receive_ids": ["wx1"],
+        "tokens": ["token"],
+    }
+    account |= {"aes_keys": [key], "mode": "safe", "format": "xml", "max_age": 600}
+    routes: list[dict[str, Any]] = [{"when": {}, "upstream": None, "reply": "ack", "also": False}]
+    blob = {"accounts": [account], "upstreams": [], "routes": routes}
+    xml = b"<xml><FromUserName>u</FromUserName><MsgType>text</MsgType><MsgId>1</MsgId></xml>"
+    body, signature = wxcore.Envelope("token", key, "wx1").seal(xml, timestamp="1", nonce="n")
+    query = f"timestamp=1&nonce=n&msg_signature={signature}"
+    core = _wxcore.Gateway(json.dumps(blob).encode())
+    return core.receive("shop", None, "POST", query, [], body, 1000)
 
 
 def ring() -> None:
@@ -103,5 +152,5 @@ def rejected() -> None:
 
 def test_types_hold_at_run_time() -> None:
     """All of the above does what it says."""
-    for part in (envelope, pay, partner, gateway, ring, rejected):
+    for part in (envelope, pay, partner, gateway, event, claims, ring, rejected):
         part()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from wxgate.dispatch import Board, Dispatcher
     from wxgate.pipeline import Pipeline
+    from wxgate.record import Recorder
     from wxgate.stores.claims import SharedClaims
 
 
@@ -25,13 +26,14 @@ class Status:
     journal: Journal
     board: Board
     claims: Claims | SharedClaims
+    recorder: Recorder
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
         journal = self.journal.stats()
         draining = self.pipeline.draining
         return {
-            "ready": not draining and journal["state"] == "open",
+            "ready": not (draining or self.recorder.refuses or journal["state"] == "poisoned"),
             "draining": draining,
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,

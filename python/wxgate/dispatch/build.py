@@ -33,6 +33,8 @@ class Plan:
     """The destinations; their order is that of the journal's indexes."""
     routes: tuple[int, ...]
     """For each route of the core, the index of its place."""
+    answering: frozenset[int] = frozenset()
+    """The places whose answers are waited for, by index."""
 
     @property
     def names(self) -> list[str]:
@@ -58,7 +60,12 @@ def plan(settings: Settings, handlers: Sequence[Registered] = ()) -> Plan:
             places[name] = _place(settings, route.to, pool)
         routes.append(name)
     indices = {name: index for index, name in enumerate(places)}
-    return Plan(tuple(places.values()), tuple(indices[name] for name in routes))
+    waits = [True] * len(handlers) + [route.reply == "wait" for route in settings.route]
+    return Plan(
+        tuple(places.values()),
+        tuple(indices[name] for name in routes),
+        frozenset(indices[name] for name, wait in zip(routes, waits, strict=True) if wait),
+    )
 
 
 def place(settings: Settings, target: Target) -> Place:

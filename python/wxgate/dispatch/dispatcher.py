@@ -94,13 +94,17 @@ class Dispatcher:
         for destination, nodes in chosen.items():
             destination.offer(seq, now, message, nodes, wait=destination is answering)
 
-    def await_answer(self, seq: int) -> asyncio.Future[bytes]:
+    def await_answer(self, seq: int, destination: int | None = None) -> asyncio.Future[bytes]:
         """Wait for what the service answers to a message; to be called before ``recorded``.
 
+        ``destination`` is who is asked, for a message that was read back: none of the others.
         Pending as long as the message is retried; raises ``SinkError`` if it became a dead letter,
         or if the process stops first. Cancel it to stop waiting: the delivery goes on.
         """
-        return self._waiters.ask(seq)
+        answer = self._waiters.ask(seq)
+        if destination is not None:
+            self._waiters.assign(seq, destination)
+        return answer
 
     def unpark(self, name: str) -> bool:
         """Try a parked destination again; False if there is none of that name."""
@@ -120,3 +124,5 @@ class Dispatcher:
         """
         await asyncio.gather(*(one.drain(seconds) for one in self._destinations))
         self._waiters.stop()
+        # One turn of the loop for those who waited: they still have stores to write to.
+        await asyncio.sleep(0)

@@ -145,7 +145,8 @@ class Target(Written):
 
     def __str__(self) -> str:
         """Write the target as the file does."""
-        return self.place if self.scheme == "http" else f"{self.scheme}:{self.place}"
+        # A plain text: it becomes the destination's name, which is written as JSON.
+        return str(self.place) if self.scheme == "http" else f"{self.scheme}:{self.place}"
 
 
 def _is_function(place: str) -> bool:

@@ -17,6 +17,8 @@ MAX_BODY = 256 * 1024
 CHUNKED = -1
 _MAX_CHUNK_LINE = 4096
 _MAX_DIGITS = 15
+_SWITCHING = 101
+_FINAL = 200
 _BODILESS = (204, 304)
 
 _NO_HEAD = "what came is no answer in HTTP/1.1"
@@ -69,14 +71,14 @@ def read_head(head: bytes) -> Head:
         raise UnreadableAnswerError(_NO_HEAD)
     told: dict[bytes, bytes] = {}
     for field, value in _TELLING.findall(head):
-        name, known = field.lower(), told.get(field.lower())
-        told[name] = value.strip() if known is None else known + b"," + value.strip()
+        name, text = field.lower(), value.strip()
+        told[name] = told[name] + b"," + text if name in told else text
     status, modern = int(match[2]), match[1] == b"1"
     keeps = modern and (b"connection" not in told or not _closes(told[b"connection"]))
     later = told.get(b"retry-after")
     retry_after = None if later is None else later.decode("latin-1")
     # By their status, these have no body whatever the fields say (RFC 9112, section 6.3).
-    if status < 200 or status in _BODILESS:
+    if status < _FINAL or status in _BODILESS:
         return Head(status, 0, keeps, retry_after)
     length = _length(told, modern=modern)
     return Head(status, length, keeps and length is not None, retry_after)
@@ -153,11 +155,11 @@ class AnswerReader:
                 raise UnreadableAnswerError(_LONG_HEAD)
             head = read_head(data[at : end + 2])
             at = end + 4
-            if head.status >= 200:
+            if head.status >= _FINAL:
                 self.head = head
                 self._chunks = _Chunks() if head.length == CHUNKED else None
                 return data[at:]
-            if head.status == 101:  # an upgrade that nobody asked for
+            if head.status == _SWITCHING:  # an upgrade that nobody asked for
                 raise UnreadableAnswerError(_NO_HEAD)
         self._skipped += at
         self._pending = data[at:]

@@ -101,7 +101,8 @@ class Connection(asyncio.Protocol):
     def exchange(self, request: bytes, deadline: float) -> asyncio.Future[Answer]:
         """Send a request; the future has the answer, or ``ExchangeError`` by ``deadline``.
 
-        Only for a connection that is ``usable``. Who cancels the future calls ``abort`` too: the answer would meet the next request.
+        Only for a connection that is ``usable``. Who cancels the future calls ``abort`` too, or
+        the answer would be taken for the next request's.
         """
         self.usable = False
         self._reader = AnswerReader()

@@ -138,7 +138,7 @@ def _not_taken(address: Address, answer: Answer) -> SinkError:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Read ``Retry-After``: seconds, or a date (RFC 9110, section 10.2.3); None if it is neither."""
+    """Read ``Retry-After``, seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
     if retry_after is None:
         return None
     if _SECONDS.fullmatch(retry_after):

@@ -118,6 +118,6 @@ def tls_context() -> ssl.SSLContext:
     Which these are is OpenSSL's to say: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name others.
     """
     context = ssl.create_default_context()
-    context.keylog_filename = None  # Python takes one from the environment; ours writes no keys
+    context.keylog_filename = None  # type: ignore[assignment]  # Python takes one from the environment; ours writes no keys
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -31,7 +31,7 @@ pub struct Journal {
     files: Files,
     threads: Mutex<Vec<JoinHandle<()>>>,
     recovered: RecoveryCounters,
-    _lock: Lock,
+    held: Mutex<Option<Lock>>,
 }
 
 /// What there is to tell of the groups that were committed.
@@ -136,7 +136,7 @@ impl Journal {
             files: Files::default(),
             threads: Mutex::default(),
             recovered,
-            _lock: held,
+            held: Mutex::new(Some(held)),
         };
         journal.shared.mailbox.prepare(next);
         journal.start(active)?;
@@ -279,7 +279,8 @@ impl Journal {
         }
     }
 
-    /// Writes what waits and a checkpoint, durably, and ends the threads. May be called twice.
+    /// Writes what waits and a checkpoint, durably, ends the threads and lets the folder go: whoever
+    /// still holds the closed journal keeps nobody out. May be called twice.
     pub fn close(&self) {
         self.shared.tell(|queue| queue.closing = true);
         let mut threads = lock(&self.threads);
@@ -289,6 +290,7 @@ impl Journal {
             let _ = thread.join();
             self.shared.mailbox.close();
         }
+        lock(&self.held).take();
     }
 }
 

@@ -1,0 +1,1 @@
+"""Destinations on their own, without a gateway around them."""

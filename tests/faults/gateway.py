@@ -175,10 +175,13 @@ class Gateway:
 
     async def until(self, holds: Callable[[], Any], patience: float = PATIENCE) -> None:
         """Wait until an async condition holds while the process lives."""
-        async with asyncio.timeout(patience):
-            while not await holds():
-                assert self.is_alive, self.said()
-                await asyncio.sleep(_LOOK)
+        last = asyncio.get_running_loop().time() + patience
+        while not await holds():
+            assert self.is_alive, f"the gateway has ended\n{self.said()}"
+            assert asyncio.get_running_loop().time() < last, (
+                f"not within {patience} s\n{self.said()}"
+            )
+            await asyncio.sleep(_LOOK)
 
     async def answers(self) -> bool:
         """Whether it is ready, and its listener takes connections."""

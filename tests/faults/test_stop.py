@@ -46,6 +46,7 @@ async def stop(run: Stand, *signals: signal.Signals) -> None:
 
 async def stops(run: Stand, times: int) -> None:
     """Stop and start while messages keep coming: nobody may notice but by a closed door."""
+    run.sink.mode = Mode(delay=0.1)  # so that deliveries are open whenever a stop comes
     sending = asyncio.create_task(run.driver.send(STEADY))
     for _ in range(times):
         await asyncio.sleep(run.random.uniform(0.1, 0.6))  # when it strikes is the test's input

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -79,6 +79,11 @@ class Setup:
     journal: str = SMALL
     orders: str = SOON
     routes: str = ROUTES
+
+
+def two_workers(setup: Setup) -> Setup:
+    """Have two workers, each with a journal of its own."""
+    return replace(setup, server="workers = 2")
 
 
 @dataclass(slots=True)

@@ -89,7 +89,7 @@ def let_messages_overtake() -> None:
     add = Window.add
     count = itertools.count()
 
-    def anywhere(self: Window[Any], key: str, item: Any) -> bool:
+    def anywhere(self: Window, key: str, item: Any) -> bool:
         return add(self, f"{key}{next(count)}", item)
 
     Window.add = anywhere  # type: ignore[method-assign]

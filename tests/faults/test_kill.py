@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +11,22 @@ import uvloop
 
 from .conftest import call_name, number
 from .driver import Load
-from .gateway import PATIENCE
+from .gateway import PATIENCE, two_workers
 from .oracle import Outage
 from .shim import Action, Call, Rule
 from .stand import Stand, now, stand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from .gateway import Setup
 
 pytestmark = pytest.mark.timeout(150)
 
 KILLS = number("FAULT_KILLS", 20)
+SAMPLE = number("FAULT_SAMPLE", 4)
+"""Kills in `make test`; `.ci/run` asks for more."""
 BATCH = 20
 """Kills on one folder."""
 BOUNDARIES = number("FAULT_BOUNDARIES", 60)
@@ -37,14 +43,22 @@ async def under_load(run: Stand, kills: int) -> None:
         await run.kill_and_restart()
     sending.cancel()
     await run.healthy()
-    await run.end(run.crashes)
+    # Each worker has a journal of its own: a key's order holds within each.
+    await run.end(replace(run.crashes, ordered="workers" not in run.gateway.setup.server))
 
 
-def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) -> None:
+def kill_anywhere(
+    row: str,
+    folder: Path,
+    kills: int,
+    *,
+    setup: Callable[[Setup], Setup] = lambda setup: setup,
+    patience: float = 60.0,
+) -> None:
     """One folder's kills."""
 
     async def run() -> None:
-        async with stand(row, folder, patience=patience) as on:
+        async with stand(row, folder, setup=setup, patience=patience) as on:
             await under_load(on, kills)
 
     uvloop.run(run())
@@ -52,7 +66,20 @@ def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) ->
 
 def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
     """Nothing acknowledged is lost; what was in flight may come twice."""
-    kill_anywhere(row, tmp_path, 4)
+    kill_anywhere(row, tmp_path, SAMPLE, patience=100.0)
+
+
+def test_a1_kill_two_workers(row: str, tmp_path: Path) -> None:
+    """Claims that workers share are kept on the disk: one that a kill left behind must not stay."""
+    kill_anywhere(row, tmp_path, 4, setup=two_workers)
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(KILLS // BATCH // 4))
+def test_a1_many_kills_two_workers(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001
+    """The same, a quarter of `FAULT_KILLS` times."""
+    kill_anywhere(row, tmp_path, BATCH, setup=two_workers, patience=400.0)
 
 
 @pytest.mark.slow_faults
@@ -60,7 +87,7 @@ def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", range(KILLS // BATCH))
 def test_a1_many_kills(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001 (its name)
     """The same, `FAULT_KILLS` times."""
-    kill_anywhere(row, tmp_path, BATCH, 400.0)
+    kill_anywhere(row, tmp_path, BATCH, patience=400.0)
 
 
 STRIKES = [Action.KILL_BEFORE, Action.KILL_AFTER]

@@ -142,6 +142,8 @@ def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[in
                 else:
                     continue
                 break
+            seen = on.cycles > 0 or call not in dict(SAMPLED)
+            on.hold(seen, "the shim has seen no such call: is it loaded?")
             await on.healthy()
             await on.end(on.crashes)
 

@@ -52,7 +52,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
     """A message and when it is to leave, in seconds from the start."""
 
     at: float
@@ -93,7 +93,7 @@ class Driver:
         """Send a load; returns when the last message has left for the first time."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        for due in self._schedule(load):
+        for due in self.schedule(load):
             if (early := started + due.at - loop.time()) > 0:
                 await asyncio.sleep(early)
             self.books.lag = max(self.books.lag, loop.time() - started - due.at)
@@ -113,7 +113,8 @@ class Driver:
             line.close()
         self._idle.clear()
 
-    def _schedule(self, load: Load) -> Iterator[_Due]:
+    def schedule(self, load: Load) -> Iterator[Due]:
+        """What is to be sent, and when: drawn from the seed, as far as it is asked for."""
         at = 0.0
         chance = self._random
         while (at := at + chance.expovariate(load.rate)) < load.seconds:
@@ -124,7 +125,7 @@ class Driver:
             again = chance.random() < load.duplicates
             again_after = chance.random() * load.duplicates_within if again else None
             message = self._message(number, user, is_event=is_event, asks=asks, load=load)
-            yield _Due(at, message, Said(number, user, asks, is_event), again_after)
+            yield Due(at, message, Said(number, user, asks, is_event), again_after)
 
     def _message(
         self, number: int, user: str, *, is_event: bool, asks: bool, load: Load
@@ -138,7 +139,7 @@ class Driver:
             changes += [("Content", text), ("MsgId", str(number))]
         return replace(template, fields=override(template.fields, changes), mark=user)
 
-    async def _errand(self, due: _Due, load: Load) -> None:
+    async def _errand(self, due: Due, load: Load) -> None:
         """A message with its retries, and the duplicate that may follow."""
         loop = asyncio.get_running_loop()
         due.said.first_sent = loop.time()
@@ -152,7 +153,7 @@ class Driver:
             await asyncio.sleep(due.again_after)
             await self._try(due)
 
-    async def _try(self, due: _Due) -> bool:
+    async def _try(self, due: Due) -> bool:
         """Seal and send once; return whether WeChat is satisfied."""
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -173,7 +174,7 @@ class Driver:
             self.books.slowest = max(self.books.slowest, loop.time() - started)
         return self._note(due, Answer(status, body, loop.time() - started))
 
-    def _note(self, due: _Due, answer: Answer) -> bool:
+    def _note(self, due: Due, answer: Answer) -> bool:
         self.books.statuses[answer.status] += 1
         if answer.status != _OK:
             return False

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -79,6 +79,11 @@ class Setup:
     journal: str = SMALL
     orders: str = SOON
     routes: str = ROUTES
+
+
+def two_workers(setup: Setup) -> Setup:
+    """Have two workers, each with a journal of its own."""
+    return replace(setup, server="workers = 2")
 
 
 @dataclass(slots=True)
@@ -175,10 +180,13 @@ class Gateway:
 
     async def until(self, holds: Callable[[], Any], patience: float = PATIENCE) -> None:
         """Wait until an async condition holds while the process lives."""
-        async with asyncio.timeout(patience):
-            while not await holds():
-                assert self.is_alive, self.said()
-                await asyncio.sleep(_LOOK)
+        last = asyncio.get_running_loop().time() + patience
+        while not await holds():
+            assert self.is_alive, f"the gateway has ended\n{self.said()}"
+            assert asyncio.get_running_loop().time() < last, (
+                f"not within {patience} s\n{self.said()}"
+            )
+            await asyncio.sleep(_LOOK)
 
     async def answers(self) -> bool:
         """Whether it is ready, and its listener takes connections."""

@@ -33,6 +33,7 @@ ROWS = {
     "D2": "one destination slow, hanging, dripping, resetting",
     "D3": "one destination half-open",
     "E12": "clients leave in the middle of a request",
+    "F10": "the same seed again",
 }
 
 

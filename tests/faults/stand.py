@@ -31,7 +31,10 @@ _RESULTS = os.environ.get("WXGATE_FAULT_RESULTS")
 
 _NUMBER = re.compile(r'"id": ?"[^"]*?(\d{15,})"')
 CONCURRENCY = 64
-"""Deliveries that the gateway may have open at once: what a kill can make it repeat."""
+"""Deliveries that the gateway may have open at once."""
+IN_FLIGHT = 4 * CONCURRENCY
+"""What a kill can make it repeat: deliveries that are open, and those that a service has taken
+while the disk was at a sync. Some two are usual; a hundred were seen on a disk that others used."""
 CALM = Load(rate=200, seconds=0.3, duplicates=0.0)
 """A load that a gateway in good health acknowledges whole."""
 
@@ -60,8 +63,8 @@ class Stand:
         """What so many kills allow."""
         return Bounds(
             outages=self.outages,
-            in_flight=CONCURRENCY,
-            replies=CONCURRENCY * len(self.outages),
+            in_flight=IN_FLIGHT,
+            replies=IN_FLIGHT * len(self.outages),
         )
 
     async def kill_and_restart(self) -> None:
@@ -124,7 +127,7 @@ class Stand:
         """Drain, stop gently, and demand that everything holds."""
         await self.driver.finish()
         await self.drained(buried)
-        if self.gateway.starts == 1:
+        if self.gateway.starts == 1 and not self.outages:
             await self.reconcile()
         if self.gateway.is_alive:
             code = await self.gateway.stop(signal.SIGTERM)
@@ -134,7 +137,8 @@ class Stand:
     async def reconcile(self) -> None:
         """Compare what the gateway counted with what was sent and taken.
 
-        Its counters begin anew with it: only a gateway that was never restarted knows it all.
+        Its counters begin anew with it, and a crash may repeat a delivery: only of a gateway that
+        nothing happened to they tell it all.
         """
         self.hold(await self._balanced(), f"the books: {await self.gateway.metrics()}")
 

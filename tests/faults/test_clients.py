@@ -43,7 +43,7 @@ def test_a13_no_descriptors(row: str, tmp_path: Path) -> None:
             await on.driver.run(CALM)
             greedy = [await Line.open(on.gateway.listen) for _ in range(2 * DESCRIPTORS)]
             # Kept connections go on; it takes several segments.
-            await on.driver.run(Load(rate=300, seconds=3.0, asks=0.0, tries=1, padding=600))
+            await on.driver.run(Load(rate=300, seconds=2.0, asks=0.0, tries=1, padding=600))
             await idle(on)
             for line in greedy:
                 line.close()
@@ -102,7 +102,7 @@ def test_e12_clients_leave(row: str, tmp_path: Path) -> None:
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:
-            await aborts(on, 300)
+            await aborts(on, 150)
 
     uvloop.run(run())
 

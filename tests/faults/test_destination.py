@@ -78,7 +78,7 @@ def test_a15_quota(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path, setup=small) as on:
             on.sink.hang_up()
-            await on.driver.run(replace(NOBODY_ASKS, rate=1000, seconds=1.5, padding=600))
+            await on.driver.run(replace(NOBODY_ASKS, rate=1000, seconds=2.5, padding=600))
             on.hold(on.driver.books.refused > 0, "it took more than the quota allows")
             await on.kill_and_restart()
             await on.sink.listen()

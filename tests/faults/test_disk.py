@@ -105,7 +105,7 @@ def test_a10_slow_sync(row: str, tmp_path: Path, library: Path, milliseconds: in
             await on.healthy()
             before = on.gateway.resident()
             on.faults.set(Rule(Action.DELAY, [Call.SYNC], amount=milliseconds * 1000))
-            await on.driver.run(Load(rate=400, seconds=1.5, padding=600, tries=2))
+            await on.driver.run(Load(rate=400, seconds=1.0, padding=600, tries=1))
             grown = on.gateway.resident() - before
             on.faults.clear()
             on.hold(grown < MEMORY, f"grew by {grown} bytes")
@@ -143,7 +143,7 @@ async def refuses(run: Stand) -> None:
 async def comes_and_goes(run: Stand, rule: Rule) -> None:
     """Have a backlog, set a fault: the backlog leaves all the same; lift it: all is well."""
     run.sink.hang_up()
-    await run.driver.run(Load(rate=300, seconds=1.0, asks=0.0))
+    await run.driver.run(Load(rate=300, seconds=0.5, asks=0.0))
     run.faults.set(rule)
     await refuses(run)
     await run.sink.listen()

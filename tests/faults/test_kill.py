@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,17 +11,22 @@ import uvloop
 
 from .conftest import call_name, number
 from .driver import Load
-from .gateway import PATIENCE
+from .gateway import PATIENCE, two_workers
 from .oracle import Outage
 from .shim import Action, Call, Rule
 from .stand import Stand, now, stand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from .gateway import Setup
 
 pytestmark = pytest.mark.timeout(150)
 
 KILLS = number("FAULT_KILLS", 20)
+SAMPLE = number("FAULT_SAMPLE", 4)
+"""Kills in `make test`; `.ci/run` asks for more."""
 BATCH = 20
 """Kills on one folder."""
 BOUNDARIES = number("FAULT_BOUNDARIES", 60)
@@ -37,14 +43,22 @@ async def under_load(run: Stand, kills: int) -> None:
         await run.kill_and_restart()
     sending.cancel()
     await run.healthy()
-    await run.end(run.crashes)
+    # Each worker has a journal of its own: a key's order holds within each.
+    await run.end(replace(run.crashes, ordered="workers" not in run.gateway.setup.server))
 
 
-def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) -> None:
+def kill_anywhere(
+    row: str,
+    folder: Path,
+    kills: int,
+    *,
+    setup: Callable[[Setup], Setup] = lambda setup: setup,
+    patience: float = 60.0,
+) -> None:
     """One folder's kills."""
 
     async def run() -> None:
-        async with stand(row, folder, patience=patience) as on:
+        async with stand(row, folder, setup=setup, patience=patience) as on:
             await under_load(on, kills)
 
     uvloop.run(run())
@@ -52,7 +66,20 @@ def kill_anywhere(row: str, folder: Path, kills: int, patience: float = 60.0) ->
 
 def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
     """Nothing acknowledged is lost; what was in flight may come twice."""
-    kill_anywhere(row, tmp_path, 5)
+    kill_anywhere(row, tmp_path, SAMPLE, patience=100.0)
+
+
+def test_a1_kill_two_workers(row: str, tmp_path: Path) -> None:
+    """Claims that workers share are kept on the disk: one that a kill left behind must not stay."""
+    kill_anywhere(row, tmp_path, 4, setup=two_workers)
+
+
+@pytest.mark.slow_faults
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(KILLS // BATCH // 4))
+def test_a1_many_kills_two_workers(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001
+    """The same, a quarter of `FAULT_KILLS` times."""
+    kill_anywhere(row, tmp_path, BATCH, setup=two_workers, patience=400.0)
 
 
 @pytest.mark.slow_faults
@@ -60,7 +87,7 @@ def test_a1_kill_under_load(row: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch", range(KILLS // BATCH))
 def test_a1_many_kills(row: str, tmp_path: Path, batch: int) -> None:  # noqa: ARG001 (its name)
     """The same, `FAULT_KILLS` times."""
-    kill_anywhere(row, tmp_path, BATCH, 400.0)
+    kill_anywhere(row, tmp_path, BATCH, patience=400.0)
 
 
 STRIKES = [Action.KILL_BEFORE, Action.KILL_AFTER]
@@ -75,7 +102,8 @@ CHANGING = [
     Call.ALLOCATE,
 ]
 
-SAMPLED = [Call.WRITE, Call.SYNC, Call.RENAME, Call.UNLINK]
+SAMPLED = [(Call.WRITE, 3), (Call.SYNC, 2), (Call.RENAME, 1), (Call.UNLINK, 1)]
+"""Of how many there are in every start and the second that follows it."""
 
 
 async def strike(run: Stand, rule: Rule) -> bool:
@@ -114,16 +142,20 @@ def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[in
                 else:
                     continue
                 break
+            seen = on.cycles > 0 or call not in dict(SAMPLED)
+            on.hold(seen, "the shim has seen no such call: is it loaded?")
             await on.healthy()
             await on.end(on.crashes)
 
     uvloop.run(run())
 
 
-@pytest.mark.parametrize("call", SAMPLED, ids=call_name)
-def test_a2_kill_at_calls(row: str, tmp_path: Path, library: Path, call: Call) -> None:
-    """A sample: the third such call of a start."""
-    at_boundaries(row, tmp_path, library, call, [3])
+@pytest.mark.parametrize(
+    ("call", "n"), SAMPLED, ids=[f"{call.name.lower()}-{n}" for call, n in SAMPLED]
+)
+def test_a2_kill_at_calls(row: str, tmp_path: Path, library: Path, call: Call, n: int) -> None:
+    """A sample of what `make faults` does for every n."""
+    at_boundaries(row, tmp_path, library, call, [n])
 
 
 @pytest.mark.slow_faults

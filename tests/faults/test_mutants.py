@@ -124,6 +124,7 @@ def test_a_service_that_drops_is_caught(row: str, tmp_path: Path) -> None:
         uvloop.run(run())
 
 
+@pytest.mark.slow_faults
 def test_a_silent_gateway_is_caught(row: str, tmp_path: Path) -> None:
     """One that is stopped answers nothing for five seconds."""
 

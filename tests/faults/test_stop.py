@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from .stand import Stand, now, stand
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .gateway import Setup
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -43,6 +46,7 @@ async def stop(run: Stand, *signals: signal.Signals) -> None:
 
 async def stops(run: Stand, times: int) -> None:
     """Stop and start while messages keep coming: nobody may notice but by a closed door."""
+    run.sink.mode = Mode(delay=0.1)  # so that deliveries are open whenever a stop comes
     sending = asyncio.create_task(run.driver.send(STEADY))
     for _ in range(times):
         await asyncio.sleep(run.random.uniform(0.1, 0.6))  # when it strikes is the test's input
@@ -93,12 +97,17 @@ def test_a3_stop_with_idle_connections(row: str, tmp_path: Path) -> None:
     uvloop.run(run())
 
 
+def impatient(setup: Setup) -> Setup:
+    """Give open deliveries a second."""
+    return replace(setup, server="drain = 1.0")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)], ids=signal_name)
 def test_a4_signals_twice(row: str, tmp_path: Path, number: signal.Signals) -> None:
     """Deliveries that hang are given up in time; the journal keeps them for the next start."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, setup=impatient) as on:
             on.sink.mode = Mode(manner=Manner.HANG)
             await on.driver.run(Load(rate=300, seconds=0.5, asks=0.0))
             await stop(on, number, number)

@@ -12,7 +12,7 @@ import uvloop
 
 from .conftest import signal_name, slow
 from .driver import Load
-from .gateway import Gateway, Setup
+from .gateway import Gateway, two_workers
 from .oracle import Outage
 from .stand import Stand, now, stand
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(150)
 
 STEADY = Load(rate=400, seconds=10**6)
-
-
-def two_workers(setup: Setup) -> Setup:
-    """Have two workers, each with a journal of its own."""
-    return replace(setup, server="workers = 2")
 
 
 async def both_workers(run: Stand) -> None:

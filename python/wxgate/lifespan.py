@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ class Shared:
     """One byte, set as soon as the parent is told to stop."""
     give_up: Callable[[], None] | None = None
     """Ends all workers: the journal of one has failed for good."""
+    stop: int | None = None
+    """A descriptor that becomes, and stays, readable with that byte."""
     board: memoryview | None = None
     """Where all workers show how their destinations stand."""
 
@@ -113,6 +116,8 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         stopping=shared.stopping,
     )
     dispatcher.resume(journal, journal.orphans())
+    if shared.stop is not None:
+        _hear(shared.stop, partial(pipeline.stop, settings.server.drain))
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
     adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
     status = Status(
@@ -140,9 +145,8 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
 
 async def close_state(state: State) -> None:
     """Stop taking, wait for what is open, release everything; in the reverse order of opening."""
-    before = time.monotonic()
     await state.pipeline.drain(state.drain)
-    left = max(0.0, state.drain - (time.monotonic() - before))
+    left = state.pipeline.left
     dispatchers = [state.dispatcher, *(dispatcher for _, dispatcher in state.adopted)]
     await asyncio.gather(*(dispatcher.drain(left) for dispatcher in dispatchers))
     if state.admin is not None:
@@ -171,6 +175,17 @@ def _adopt(
     dispatcher = Dispatcher(made.places, made.routes, nodes=nodes_of(core, made), dead=dead)
     dispatcher.resume(journal, journal.orphans())
     return journal, dispatcher
+
+
+def _hear(descriptor: int, stop: Callable[[], None]) -> None:
+    """Call ``stop`` once when the descriptor becomes readable."""
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        loop.remove_reader(descriptor)
+        stop()
+
+    loop.add_reader(descriptor, heard)
 
 
 def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wxgate.refused import RefusalLog
 
 _PREFIX = "/cb/"
+_FOR_THE_REST_S = 1.0
+"""Of the time of a stop: for answers to go out, deliveries to end, files to be closed."""
 _GLANCE_S = 0.02
 """How often a try looks whether another worker has its answer; only while one is on its way."""
 
@@ -53,6 +55,7 @@ class Pipeline:
         self._stopping = stopping
         self._closing = False
         self._idle: asyncio.Future[None] | None = None
+        self._until: float | None = None
         self.in_flight = 0
 
     @property
@@ -152,12 +155,31 @@ class Pipeline:
         self._counters.add(account, code)
         self._refusals.note(account if account in self._budgets else "-", code)
 
+    def stop(self, seconds: float) -> None:
+        """Note that a stop has begun, and that the worker has so many seconds from now on.
+
+        Who still waits for an answer is told in time what is on disk by then: the server ends the
+        worker only once its requests are answered.
+        """
+        if self._until is None:
+            loop = asyncio.get_running_loop()
+            self._until = loop.time() + seconds
+            loop.call_later(max(0.0, seconds - _FOR_THE_REST_S), self._flights.close)
+
+    @property
+    def left(self) -> float:
+        """Seconds that a stopping worker still has."""
+        if self._until is None:
+            return 0.0
+        return max(0.0, self._until - asyncio.get_running_loop().time())
+
     async def drain(self, seconds: float) -> None:
         """Take nothing new, wait for what is open, and tell the rest what is on disk by then."""
         self._closing = True
+        self.stop(seconds)
         if self.in_flight:
             self._idle = asyncio.get_running_loop().create_future()
-            await asyncio.wait({self._idle}, timeout=seconds)
+            await asyncio.wait({self._idle}, timeout=max(0.0, self.left - _FOR_THE_REST_S))
         self._flights.close()
         # One turn of the loop for those who were told just now.
         await asyncio.sleep(0)

@@ -54,6 +54,7 @@ class _Family:
         self._board = memoryview(mmap.mmap(-1, rows * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))
+        self._hears, self._tells = os.pipe()
         self._lock = multiprocessing.Lock()
         # Held by the workers as well, who inherit it: until the last of them is gone.
         self._folder = _take(Path(settings.journal.dir))
@@ -67,12 +68,20 @@ class _Family:
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
         return Shared(
-            self._counters, worker, self._admin, self._stopping, self._give_up, self._board
+            counters=self._counters,
+            worker=worker,
+            admin=self._admin,
+            stopping=self._stopping,
+            give_up=self._give_up,
+            stop=self._hears,
+            board=self._board,
         )
 
     def stop(self) -> None:
         """Let every worker know that a stop has begun, before it hears of it itself."""
         self._stopping[0] = self._stopping[0] or 1
+        # Nobody reads it: for each worker it stays readable.
+        os.write(self._tells, b"!")
 
     @property
     def has_given_up(self) -> bool:

@@ -336,8 +336,11 @@ def ids(service: Scripted) -> list[str]:
     return [Event.decode(request.body).id for request in service.got]
 
 
-def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(stage: Stage) -> None:
-    """What waits is on disk, and whoever sent it is told so."""
+@pytest.mark.parametrize("limits", ["", "drain = 1.0\n", "reply_budget = 0.3\n"])
+def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(
+    stage: Stage, limits: str
+) -> None:
+    """What waits is on disk, and whoever sent it is told so before the worker is ended."""
 
     async def run() -> None:
         async with Scripted() as service:
@@ -345,7 +348,7 @@ def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(stage: Stag
             routes = f'[[route]]\nto = "{service.url}"\n'
             waits = f'[[route]]\nwhen = {{ account = "shop" }}\nto = "{service.url}"\n'
             routes = f'{waits}reply = "wait"\n{routes}'
-            with serving(stage, routes, "reply_budget = 0.3\ndrain = 1.0\n") as (served, theatre):
+            with serving(stage, routes, limits) as (served, theatre):
                 shop, mini = theatre.call("shop", "text")[1], theatre.call("mini", "text")[1]
                 assert await call_all(served, [mini]) == [(200, b"success")]
                 playing = asyncio.create_task(call_all(served, [shop]))

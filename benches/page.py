@@ -85,8 +85,8 @@ _METHOD = """\
 - Rivals run in the same run, on the same bytes, in rounds: each of them once, then all again. A
   ratio is taken within a round; shown is the median over the rounds, in brackets the lowest and the
   highest.
-- `Envelope.open` verifies, decrypts and parses, then the message's text is read; other rows read
-  the sender and the type, or all fields. wechatpy makes a `str` of every field in each of them,
+- `Envelope.open` verifies, decrypts and parses; further rows then read the message's text, the
+  sender and the type, or all fields. wechatpy makes a `str` of every field in each of them,
   wxcore of those that are read. CPython needs 3 µs to make one of the text of 6 KB.
 - *Primitives alone* are SHA-1, base64 and AES of the same bytes, by the functions that the core
   itself calls; *read* is verify, open and parse; *receive* goes on to the identity, the route and
@@ -216,12 +216,14 @@ def _targets(results: Results) -> str:
         rows.append(_at_least(what, rival.over(python[group, "wxcore"]), 15, "×"))
         most = rival.median / core[f"gateway/primitives alone, {size}"].median
         rows.append(("↳ if the primitives were all of it", "–", f"{short(most)}×", "the ceiling"))
-    for step, name in (("read", "verify, open and parse"), ("receive", "`Gateway::receive`")):
-        for size in _SIZES:
-            ratio = core[f"gateway/primitives alone, {size}"].over(core[f"gateway/{step}, {size}"])
-            rows.append(
-                _at_least(f"{name} in Rust, {size}, of its primitives' speed", ratio, 0.5, "")
-            )
+    for size in _SIZES:
+        alone = core[f"gateway/primitives alone, {size}"]
+        what = f"verify, open and parse in Rust, {size}, of its primitives' speed"
+        rows.append(_at_least(what, alone.over(core[f"gateway/read, {size}"]), 0.5, ""))
+        whole = alone.over(core[f"gateway/receive, {size}"])
+        rows.append(
+            ("↳ and all of `Gateway::receive`, to the event", "–", whole.text(), "beside it")
+        )
     ratio = core["pay/rival/RSA-2048 of aws-lc-rs alone"].over(core["pay/verify"])
     rows.append(_at_least("Pay v3's verification in Rust, of RSA's speed alone", ratio, 0.85, ""))
     rows += [_below(f"start: {name}", processes.starts[name], 300, "ms") for name in (_LOG, _HTTP)]

@@ -43,6 +43,8 @@ class Recorder:
         self._recorded = recorded
         self._failed = failed
         self._give_up = give_up
+        self._quiet_until = 0.0
+        self._unsaid = 0
         self._gathered: list[Flight] = []
         self._refused_at = -_REFUSES_FOR_S
         self._open: deque[tuple[int, list[Flight]]] = deque()
@@ -99,6 +101,15 @@ class Recorder:
 
     def _fail(self, flights: list[Flight], code: str) -> None:
         self._refused_at = self._loop.time()
-        _LOG.error("%d message(s) could not be recorded: %s", len(flights), code)
+        self._complain(len(flights), code)
         for flight in flights:
             self._failed(flight, "record.full" if code in {"full", "refusing"} else "record.failed")
+
+    def _complain(self, count: int, code: str) -> None:
+        """Log at most once a second: what is full may be the disk of the log."""
+        self._unsaid += count
+        if self._loop.time() < self._quiet_until:
+            return
+        self._quiet_until = self._loop.time() + 1.0
+        _LOG.error("%d message(s) could not be recorded: %s", self._unsaid, code)
+        self._unsaid = 0

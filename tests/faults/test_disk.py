@@ -28,6 +28,8 @@ pytestmark = pytest.mark.timeout(150)
 STEADY = Load(rate=400, seconds=10**6, padding=600)
 MEMORY = 64 << 20
 """Bytes by which a worker may grow while it cannot write: its queues are bounded."""
+FLOOD = 10
+"""Lines in the log that dozens of refusals may be worth: the disk may be full of them."""
 EX_IOERR = 74
 
 
@@ -131,10 +133,12 @@ async def refuses(run: Stand) -> None:
     """Demand that messages are refused, that it says so, and that it is not busy about it."""
     books = run.driver.books
     await run.driver.run(Load(rate=100, seconds=0.3, retry_after=0.1, tries=2))
-    before = books.answered, books.refused
+    before, said = (books.answered, books.refused), run.gateway.said()
     await run.driver.run(Load(rate=100, seconds=0.3, retry_after=0.1, tries=2))
     after = books.answered, books.refused
     run.hold(after[0] == before[0] and after[1] > before[1], f"before {before}, after {after}")
+    lines = run.gateway.said().removeprefix(said).count("\n")
+    run.hold(lines < FLOOD, f"{lines} lines in the log about {after[1] - before[1]} refusals")
     status, page = await run.gateway.ready()
     run.hold(status == 503, f"/readyz says {status}: {page}")
     await idle(run)

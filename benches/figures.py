@@ -109,6 +109,12 @@ class Processes:
         return memory
 
     @property
+    def backlog(self) -> dict[str, Any]:
+        """A destination that was dead, then back."""
+        backlog: dict[str, Any] = self.raw["backlog"]
+        return backlog
+
+    @property
     def messages(self) -> int:
         """How many a round."""
         messages: int = self.raw["load"]["messages"]

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from figures import Row, short
 from wechat import LONG, TEXT, push
@@ -105,6 +105,15 @@ _METHOD = """\
 """
 
 
+_DAY_MEAN = 20_000_000 / 86_400
+_JOURNAL = """\
+Groups of records of 1 KB, each written and synced before the next. The disk's own rate is that of
+one write and one `fdatasync` into a file that was filled with zeros, measured in turn with the
+journal's in the same run; *of the disk* is the median of the pairs' ratios.
+
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """All that was measured."""
@@ -112,6 +121,8 @@ class Results:
     core: dict[str, Row]
     python: dict[tuple[str, str], Row]
     processes: Processes
+    journal: str
+    """The journal beside its disk: a table, and what a start with 1 GB took."""
     when: str
     commit: str
     rust: str
@@ -127,6 +138,8 @@ def page(results: Results) -> str:
         "## Targets\n\n" + _targets(results),
         "## In Python, beside what teams use\n\n" + _python(results.python),
         "## Whole processes\n\n" + _processes(processes),
+        "## A destination that is dead, then back\n\n" + _backlog(processes.backlog),
+        "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,
         "## Stages in Rust\n\n" + _core(results.core),
         "## How it is measured\n\n" + _method(processes),
     ]
@@ -260,6 +273,24 @@ def _python(python: dict[tuple[str, str], Row]) -> str:
         if not rivals:
             rows.append((what, row.text(), "–", "–", "–"))
     return _table(("µs", "wxgate", "rival", "its µs", "ratio"), rows)
+
+
+def _backlog(seen: dict[str, Any]) -> str:
+    piled = [(f"{int(count):,} waiting", f"{rss:.1f} MB") for count, rss in seen["memory"].items()]
+    shown = [piled[0], *piled[1:-1][:: max(1, len(piled) // 5)], piled[-1]]
+    rows = [
+        *shown,
+        ("started again, all of it waiting", f"{seen['memory after a start']:.1f} MB"),
+        ("drained", f"{seen['memory after the drain']:.1f} MB"),
+    ]
+    out, came = seen["out"], seen["in"]
+    told = (
+        f"From the start to the first acknowledged message, {seen['messages']:,} undelivered before"
+        f" it: {seen['start']:.0f} ms. Drained over HTTP, one by one, at {out:,.0f} messages/s:"
+        f" {out / _DAY_MEAN:.0f} times the mean of a day of 20 million, {out / came:.1f} times the"
+        f" rate at which a client that sends as fast as it can had piled them up ({came:,.0f}/s)."
+    )
+    return f"{_table(('worker', 'RSS'), rows)}\n{told}\n"
 
 
 def _processes(processes: Processes) -> str:

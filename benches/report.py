@@ -42,14 +42,14 @@ _FULL = Plan(
     core=("--warm-up-time", "0.3", "--measurement-time", "1"),
     python_rounds=3,
     python=("--benchmark-max-time=0.5", "--benchmark-min-time=0.0005"),
-    process=("--rounds", "5", "--messages", "20000", "--starts", "15"),
+    process=("--rounds", "5", "--messages", "20000", "--starts", "15", "--backlog", "200000"),
 )
 _QUICK = Plan(
     core_rounds=3,
     core=("--warm-up-time", "0.05", "--measurement-time", "0.1", "--sample-size", "10"),
     python_rounds=3,
     python=("--benchmark-max-time=0.1", "--benchmark-min-time=0.0002"),
-    process=("--rounds", "3", "--messages", "6000", "--starts", "3"),
+    process=("--rounds", "3", "--messages", "6000", "--starts", "3", "--backlog", "20000"),
 )
 
 
@@ -94,6 +94,13 @@ def _measure(plan: Plan, raw: Path) -> None:
         _run(*pytest, *plan.python, f"--benchmark-json={raw}/python/{at}.json")
     _say("processes")
     _run(sys.executable, "benches/process/run.py", *plan.process, "--out", f"{raw}/process.json")
+    _say("journal")
+    manifest = ("--manifest-path", "benches/core/Cargo.toml")
+    # On the disk that the repository is on: a memory file system would know no sync.
+    told = _run(
+        "cargo", "run", "--quiet", "--release", *manifest, "--bin", "journal", "--", str(raw)
+    )
+    (raw / "journal.md").write_text(told[told.index("|") :])
     about = {
         "when": dt.datetime.now(dt.UTC).date().isoformat(),
         "commit": commit,
@@ -109,6 +116,7 @@ def _read(raw: Path) -> Results:
         core=figures.core(raw / "core"),
         python=figures.python(raw / "python"),
         processes=figures.Processes(json.loads((raw / "process.json").read_text())),
+        journal=(raw / "journal.md").read_text(),
         **about,
     )
 

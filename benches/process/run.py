@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import backlog
 import load
 import peers
 import startup
@@ -24,14 +25,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--starts", type=int, default=15)
+    parser.add_argument("--backlog", type=int, default=200_000)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.check:
-        args.rounds, args.messages, args.starts = 1, 64, 1
+        args.rounds, args.messages, args.starts, args.backlog = 1, 64, 1, 64
     absent = "not asked for" if args.check else peers.install()
     seen = {
         "startup": startup.run(args.starts),
         "load": load.run(args.rounds, args.messages),
+        "backlog": backlog.run(args.backlog),
         "absent": absent,
     }
     if args.out is not None:

@@ -82,9 +82,16 @@ def servers(upstream: int) -> list[Server]:
 def receiver(folder: Path) -> Iterator[int]:
     """Run the service that messages are handed to; gives its port."""
     port = free_port()
+    with receiver_at(port, folder):
+        yield port
+
+
+@contextmanager
+def receiver_at(port: int, folder: Path) -> Iterator[None]:
+    """Run it on a given port."""
     with _running([sys.executable, str(HERE / "receiver.py"), str(port)], folder / "receiver"):
         taken(port)
-        yield port
+        yield
 
 
 def taken(port: int) -> int:
@@ -92,9 +99,9 @@ def taken(port: int) -> int:
     return int(_exchange(port, b"GET / HTTP/1.1\r\n\r\n")[1])
 
 
-def delivered(admin: int, count: int) -> None:
+def delivered(admin: int, count: int, within: float = WITHIN) -> None:
     """Wait until a gateway has delivered ``count`` messages in all."""
-    until = time.monotonic() + WITHIN
+    until = time.monotonic() + within
     while (told := _delivered(admin)) < count:
         assert time.monotonic() < until, f"acknowledged {count}, delivered {told}"
         time.sleep(0.002)

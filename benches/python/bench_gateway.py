@@ -33,7 +33,7 @@ def bench_receive(benchmark: BenchmarkFixture, size: str) -> None:
     received = gateway.receive(*request)
     assert (received.outcome, received.id) == ("event", "shop:m:24539081234567890")
     assert (received.status, received.body, received.key) == (200, b"success", USER)
-    event = json.loadsreceived.event
+    event = json.loads(received.event)
     assert event["data"]["Content"] in SIZES[size].decode()
     benchmark.group = f"Gateway.receive, {size}"
     assert benchmark(gateway.receive, *request).outcome == "event"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import logging
 import mmap
@@ -36,6 +37,8 @@ _HEADERS_WITHIN_MS = 5_000
 """Also the idle limit of a kept-alive connection."""
 _BACKLOG = 4096
 _KILL_AFTER_S = 1
+_M_MMAP_THRESHOLD = -3
+"""Of ``mallopt(3)``; setting it also ends the library's own adjustments."""
 _DISK_FAILED = 74
 """``EX_IOERR``: what the process ends with if its journal cannot be written any more."""
 _STOPS = {signal.SIGTERM, signal.SIGINT}
@@ -151,6 +154,7 @@ def _keep_stops_for_workers() -> None:
 
 def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], Any]:
     def load() -> _Worker:
+        _return_large_blocks()
         shared = family.join()
         if app is None:
             return _Worker(Gateway(settings, shared=shared))
@@ -161,6 +165,17 @@ def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[]
         return _Worker(gateway)
 
     return load
+
+
+def _return_large_blocks() -> None:
+    """Have the C library give blocks of a megabyte back to the system, and keep to that.
+
+    Left alone, glibc takes the first large block that is freed, of a segment's size, as a sign to
+    keep all that are smaller: some 10 MB of a worker that it never uses again.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 class _Server(MPServer):

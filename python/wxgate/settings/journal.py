@@ -16,7 +16,7 @@ Durability = Literal["buffer", "data", "full"]
 
 _KEY_BYTES = 32
 _MIB = 1 << 20
-_SEGMENT = 64 * _MIB
+_SEGMENT = 16 * _MIB
 _MAX_BYTES = 8192 * _MIB
 _RETAIN_BYTES = 1024 * _MIB
 

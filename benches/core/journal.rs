@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --bin journal -- FOLDER`, FOLDER being on the disk in question. For groups of
 //! 1, 16, 64 and 256 records of 1 KB: the disk's own rate of write + fdatasync into a file filled
-//! with zeros, then the journal's, one group after the other; both in turn, nine times,
+//! with zeros, then the journal's, one group waiting behind another; both in turn, nine times,
 //! medians; "of the disk" is the median of each pair's ratio, since a shared disk drifts. Then
 //! a journal of 1 GB is opened, all of it undelivered.
 
@@ -115,8 +115,8 @@ fn open(dir: &Path, durability: Durability) -> Kept {
 }
 
 impl Kept {
-    /// Appends one group and waits for it.
-    fn group(&self, count: usize, event: &[u8]) {
+    /// Appends one group; returns the number of its last message.
+    fn append(&self, count: usize, event: &[u8]) -> u64 {
         let entry = Entry {
             id: "shop:m:24539081234567890",
             account: "shop",
@@ -131,7 +131,11 @@ impl Kept {
         };
         let entries = vec![entry; count];
         let first = self.journal.append(&entries, NOW).expect("it is taken");
-        let last = first + count as u64 - 1;
+        first + count as u64 - 1
+    }
+
+    /// Waits until a message is on disk.
+    fn wait(&self, last: u64) {
         loop {
             self.commits.recv().expect("the committer lives");
             let progress = self.journal.progress();
@@ -148,14 +152,18 @@ fn event() -> Vec<u8> {
     vec![b'x'; RECORD - 160]
 }
 
-/// Groups a second that the journal keeps.
+/// Groups a second that the journal keeps: one waits while the one before it is on its way, as it is
+/// under load; the committer takes one at a time.
 fn kept(dir: &Path, group: usize) -> f64 {
     let _ = std::fs::remove_dir_all(dir);
     let kept = open(dir, Durability::Data);
     let event = event();
     let (start, mut count) = (Instant::now(), 0u32);
+    let mut under_way = kept.append(group, &event);
     while start.elapsed() < SPAN {
-        kept.group(group, &event);
+        let next = kept.append(group, &event);
+        kept.wait(under_way);
+        under_way = next;
         count += 1;
     }
     f64::from(count) / start.elapsed().as_secs_f64()
@@ -167,7 +175,7 @@ fn recovery(folder: &Path) {
     let event = event();
     let groups = (1 << 30) / RECORD / 1024;
     for _ in 0..groups {
-        kept.group(1024, &event);
+        kept.wait(kept.append(1024, &event));
     }
     drop(kept);
     let start = Instant::now();

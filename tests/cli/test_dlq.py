@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-import wxcore
 from wxgate.cli import main
 from wxgate.cli.replay import replay
 from wxgate.dispatch.letters import Letters, Query
@@ -272,7 +271,7 @@ def test_replay_opens_the_journal_of_the_configuration(
             raise FileNotFoundError(folder)
         return Kept()
 
-    monkeypatch.setattr(wxcore, "JournalReader", reader, raising=False)
+    monkeypatch.setattr("wxgate.cli.replay.JournalReader", reader)
     assert main(["replay", "--to", "log:"]) == 0
     assert opened == [("journal", bytes.fromhex(KEY))]
     assert main(["replay", "--to", "log:"]) == 2

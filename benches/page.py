@@ -108,9 +108,9 @@ _METHOD = """\
 _DAY_MEAN = 20_000_000 / 86_400
 _JOURNAL = """\
 Groups of records of 1 KB, each with a sync of its own, one waiting while the one before it is on
-its way, once the next segment lies ready. The disk's own rate is that of one write and one `fdatasync` after another into a file that
-was filled with zeros, measured in turn with the journal's in the same run; *of the disk* is the
-median of the pairs' ratios.
+its way, once the next segment lies ready. The disk's own rate is that of one write and one
+`fdatasync` after another into a file that was filled with zeros, measured in turn with the
+journal's in the same run; *of the disk* is the median of the pairs' ratios.
 
 """
 

@@ -80,6 +80,8 @@ struct Model {
     settled: [HashSet<String>; 3],
     /// The same, and synced: a later group was acknowledged.
     firm: [HashSet<String>; 3],
+    /// Whether the disk has failed since the last start.
+    troubled: bool,
     replies: Vec<(String, Vec<u8>)>,
     next: u64,
 }
@@ -93,8 +95,18 @@ impl Model {
         note
     }
 
+    /// A disk that fails takes along what was settled and not yet synced: it may come again, and
+    /// what had come before cannot be told from it until the next start.
+    fn trouble(&mut self) {
+        self.troubled = true;
+        self.firm = Default::default();
+    }
+
     fn acked(&mut self, note: Note, settled_before: &[HashSet<String>; 3]) {
         self.acked.push(note);
+        if self.troubled {
+            return;
+        }
         for (firm, settled) in self.firm.iter_mut().zip(settled_before) {
             firm.extend(settled.iter().cloned());
         }
@@ -207,8 +219,14 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                 });
                 model.replies.push((note.id(), answer));
             }
-            Step::FailSyncs(count) => sim.fail_syncs(*count),
-            Step::ShortWrites(on) => sim.short_writes(*on),
+            Step::FailSyncs(count) => {
+                model.trouble();
+                sim.fail_syncs(*count);
+            }
+            Step::ShortWrites(on) => {
+                model.trouble();
+                sim.short_writes(*on);
+            }
         }
     }
 }
@@ -230,6 +248,7 @@ fn run(options: &Options, lives: &[Life], seed: u64) {
     for life in lives {
         let mut process = Process::start(&sim, options.clone()).expect("it opens");
         model.check(&process);
+        model.troubled = false;
         if let Some(after) = life.crash_after {
             sim.crash_after(after);
         }

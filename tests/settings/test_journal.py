@@ -20,7 +20,7 @@ def test_the_defaults_are_those_of_a_file_without_the_table(settings_of: Load, s
     assert journal == settings_of(f"{shop}[journal]\n").journal
     assert journal == Journal()
     assert (journal.dir, journal.durability, journal.key) == ("data/journal", "data", None)
-    assert (journal.segment, journal.max_bytes) == (64 << 20, 8 << 30)
+    assert (journal.segment, journal.max_bytes) == (16 << 20, 8 << 30)
     assert (journal.retain, journal.retain_bytes) == (24, 1 << 30)
 
 

@@ -97,9 +97,12 @@ impl Model {
 
     /// A disk that fails takes along what was settled and not yet synced: it may come again, and
     /// what had come before cannot be told from it until the next start.
-    fn trouble(&mut self) {
-        self.troubled = true;
-        self.firm = Default::default();
+    fn before<'a>(&mut self, step: &'a Step) -> &'a Step {
+        if matches!(step, Step::FailSyncs(_) | Step::ShortWrites(_)) {
+            self.troubled = true;
+            self.firm = Default::default();
+        }
+        step
     }
 
     fn acked(&mut self, note: Note, settled_before: &[HashSet<String>; 3]) {
@@ -164,7 +167,7 @@ impl Model {
 
 fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
     for step in steps {
-        match step {
+        match model.before(step) {
             Step::Append { sizes, to, wait } => {
                 let before = model.settled.clone();
                 let mut queued = Vec::new();
@@ -219,14 +222,8 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                 });
                 model.replies.push((note.id(), answer));
             }
-            Step::FailSyncs(count) => {
-                model.trouble();
-                sim.fail_syncs(*count);
-            }
-            Step::ShortWrites(on) => {
-                model.trouble();
-                sim.short_writes(*on);
-            }
+            Step::FailSyncs(count) => sim.fail_syncs(*count),
+            Step::ShortWrites(on) => sim.short_writes(*on),
         }
     }
 }

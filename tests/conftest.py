@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+pytest_plugins = ["servers.fixtures"]
+
 # Set by .ci/run: a test may be left out on a laptop, for want of a server, but not there.
 NO_SKIP = os.environ.get("WXGATE_CI_NO_SKIP") == "1"
 

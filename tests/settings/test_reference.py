@@ -12,6 +12,7 @@ from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS, Settings
+from wxgate.settings.redis import Redis
 from wxgate.settings.reference import PAGE, reference
 from wxgate.settings.route import Route, When
 from wxgate.settings.server import Server
@@ -50,7 +51,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    every = {Server, Journal, State, *ACCOUNTS, Upstream, Node, Dispatch, Retry, Route, When}
+    every = {Server, Journal, State, Redis, *ACCOUNTS, Upstream, Node, Dispatch, Retry, Route, When}
     assert tables() == every
 
 

@@ -30,13 +30,6 @@ def test_where_no_guess_is_near_all_known_keys_are_listed(problems_of: Find, sho
     assert str(problem) == ("route[0].zzz: is not a known key; known here: also, reply, to, when")
 
 
-def test_what_another_version_has_is_not_silently_accepted(problems_of: Find, shop: str) -> None:
-    """Nobody believes in a shared store that is not there."""
-    (problem,) = problems_of(f'{shop}[state]\nredis = "redis://x"\n').values()
-    assert problem.path == "state.redis"
-    assert "share claims on one machine only" in problem.reason
-
-
 @pytest.mark.parametrize(
     ("text", "address"),
     [

@@ -12,6 +12,7 @@ from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
+from wxgate.settings.redis import Redis
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default
 from wxgate.settings.server import Server
@@ -56,6 +57,7 @@ def reference() -> str:
         _section("## `[server]`", Server),
         _section("## `[journal]`", Journal),
         _section("## `[state]`", State),
+        _section("### `redis`", Redis),
         _ACCOUNTS,
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),

@@ -1,20 +1,23 @@
 """The `[state]` table: what is remembered of messages that are done."""
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from msgspec import Meta
 
+from wxgate.settings.redis import Redis
 from wxgate.settings.table import Table
 
 
 class State(Table, frozen=True, kw_only=True):
     """What is remembered of messages, so that a retry is known and gets the same answer."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "redis": "is not in this version, whose workers share claims on one machine only"
-    }
-
+    redis: Annotated[
+        Redis | None,
+        Meta(
+            description="What gateways share; without it each machine is alone.",
+            examples=["redis://127.0.0.1:6379/0"],
+        ),
+    ] = None
     max_claims: Annotated[
         int,
         Meta(

@@ -135,15 +135,23 @@ class Opened:
 class HashRing:
     """Consistent hashing by weighted rendezvous: removing a node moves only that node's keys.
 
-    ``nodes`` are names, or ``(name, weight)``. Raises ``ValueError`` for an empty list, a name that
-    stands twice, or a weight that is not above zero.
+    More weight only attracts keys, and the order of the nodes does not matter.
+
+    ``nodes`` are names, or ``(name, weight)``. Raises ``ValueError`` for an empty list or one of
+    more than 4096, a name that stands twice, or a weight that is not above zero.
     """
 
     def __new__(cls, nodes: Sequence[str | tuple[str, float]]) -> HashRing: ...
     def pick(self, key: str) -> str:
         """The name of the node that ``key`` belongs to."""
-    def ranked(self, key: str) -> list[str]:
-        """All names, the one ``key`` belongs to first, then those it would go to without it."""
+    def ranked(self, key: str, count: int | None = None) -> list[str]:
+        """The names, the one ``key`` belongs to first, then those it would go to without it.
+
+        All of them, or the first ``count``. Up to four cost little however many nodes there are.
+        """
+    @property
+    def table(self) -> bool:
+        """Whether the nodes are so many that the first of each ranking are looked up."""
     def __len__(self) -> int: ...
 
 @final

@@ -178,7 +178,9 @@ def test_a_command_spreads_messages_as_the_gateway_does(
     assert (len(chosen(key="k")) == 1) is same_key
     keys = {outlet.nodes(Message(1, f"k{at}"))[0] for at in range(50)}
     assert (len(keys) == 1) is same_account
-    assert sorted(outlet.nodes(Message(1, "k"))) == list(range(8))
+    few = outlet.nodes(Message(1, "k"))
+    assert len(few) == len(set(few)) == 4
+    assert set(few) <= set(range(8))
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,13 @@ to = "python:shop:handle"
 """
 
 
+def test_a_node_is_told_by_its_name(settings_of: Load, shop: str) -> None:
+    """If it has one: then it keeps its keys wherever it is."""
+    text = '[upstream.a]\nnodes = [{ url = "http://127.0.0.1:9000", name = "orders-1" }]\n'
+    (upstream,) = msgspec.json.decode(core_blob(settings_of(shop + text)))["upstreams"]
+    assert upstream["nodes"] == [{"url": "http://127.0.0.1:9000", "weight": 1, "name": "orders-1"}]
+
+
 def test_upstreams_and_routes(settings_of: Load, shop: str) -> None:
     """Upstreams by index, conditions under the TOML's names; nothing the core has no use for."""
     found = msgspec.json.decode(core_blob(settings_of(shop + ROUTES)))

@@ -37,6 +37,28 @@ def test_a_node_that_goes_changes_no_other_place(
         assert wxcore.HashRing(rest).ranked(key) == ranked
 
 
+@given(NODES, st.text(), st.integers(min_value=0, max_value=14))
+@settings(deadline=None)
+def test_a_few_are_the_first_of_all(names: list[str], key: str, count: int) -> None:
+    """However they were found."""
+    ring = wxcore.HashRing(names)
+    assert ring.ranked(key, count) == ring.ranked(key)[:count]
+
+
+def test_a_large_fleet_is_looked_up() -> None:
+    """And growing into it moves keys to the new node only."""
+    names = [f"node-{at}" for at in range(33)]
+    small, large = wxcore.HashRing(names[:32]), wxcore.HashRing(names)
+    assert (small.table, large.table) == (False, True)
+    keys = [f"oUser{at}" for at in range(20_000)]
+    moved = [key for key in keys if small.pick(key) != large.pick(key)]
+    assert {large.pick(key) for key in moved} == {names[32]}
+    assert abs(len(moved) / len(keys) - 1 / 33) < 0.02
+    for key in keys[:100]:
+        assert large.ranked(key, 4) == large.ranked(key)[:4]
+        assert large.pick(key) == large.ranked(key)[0]
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
 def test_a_weight_is_above_zero_and_finite(weight: float) -> None:
     """Named by the node's place."""

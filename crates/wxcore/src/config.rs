@@ -166,11 +166,21 @@ pub struct UpstreamConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
-    /// Names the node, too.
+    /// Names the node, too, unless it has a `name`.
     pub url: String,
+    /// What its keys are told by: a node that moves to another address keeps them.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Its share.
     #[serde(default = "one")]
     pub weight: f64,
+}
+
+impl NodeConfig {
+    /// Its name on the ring.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.url)
+    }
 }
 
 const fn one() -> f64 {

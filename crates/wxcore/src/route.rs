@@ -94,7 +94,8 @@ pub struct RouteTable {
 pub struct Destination {
     /// Index of the route.
     pub route: usize,
-    /// Nodes of the route's upstream by index, the chosen one first; empty if it leads elsewhere.
+    /// Nodes of the route's upstream by index, the chosen one first, then those that may take its
+    /// place, [`FEW`](crate::ring::FEW) at most; empty if it leads elsewhere.
     pub nodes: Vec<usize>,
     /// Whether its answer is waited for.
     pub reply: ReplyMode,
@@ -131,7 +132,7 @@ impl RouteTable {
             let nodes = upstream
                 .nodes
                 .iter()
-                .map(|node| (node.url.clone(), node.weight));
+                .map(|node| (node.name().to_owned(), node.weight));
             match HashRing::new(nodes) {
                 Ok(ring) => table.upstreams.push(Upstream {
                     ring,
@@ -202,10 +203,10 @@ impl RouteTable {
             return vec![0];
         }
         match upstream.hash {
-            HashBy::Openid => upstream.ring.ranked(keys.routing.as_bytes()),
-            HashBy::Account => upstream.ring.ranked(keys.account.as_bytes()),
-            HashBy::Key => upstream.ring.ranked(keys.id.as_bytes()),
-            HashBy::None => upstream.ring.ranked(&keys.tick.to_le_bytes()),
+            HashBy::Openid => upstream.ring.few(keys.routing.as_bytes()),
+            HashBy::Account => upstream.ring.few(keys.account.as_bytes()),
+            HashBy::Key => upstream.ring.few(keys.id.as_bytes()),
+            HashBy::None => upstream.ring.few(&keys.tick.to_le_bytes()),
         }
     }
 }

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from wxgate.settings.upstream import Upstream
 
 
+_FEW = 4
+"""Nodes of a ranking that a delivery may want; as the core gives them."""
+
+
 class UnknownDestinationError(ValueError):
     """There is no such destination in the configuration."""
 
@@ -76,8 +80,8 @@ class Outlet:
         self._indices: dict[str, int] = {}
         self._ring: HashRing | None = None
         if upstream is not None:
-            self._indices = {str(node.url): at for at, node in enumerate(upstream.nodes)}
-            self._ring = HashRing([(str(node.url), node.weight) for node in upstream.nodes])
+            self._indices = {node.title: at for at, node in enumerate(upstream.nodes)}
+            self._ring = HashRing([(node.title, node.weight) for node in upstream.nodes])
 
     def nodes(self, message: Deliverable) -> Sequence[int]:
         """Which nodes a message goes to, the chosen one first."""
@@ -85,5 +89,5 @@ class Outlet:
             return (0,)
         keys = {"account": message.account, "openid": message.key}
         # By "key" each message has a node of its own; by "none" any will do.
-        ranked = self._ring.ranked(keys.get(self._upstream.hash, message.id))
+        ranked = self._ring.ranked(keys.get(self._upstream.hash, message.id), _FEW)
         return [self._indices[name] for name in ranked]

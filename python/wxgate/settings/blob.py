@@ -109,7 +109,10 @@ def _partner(account: Partner) -> dict[str, Any]:
 
 
 def _upstream(name: str, upstream: Upstream) -> dict[str, Any]:
-    nodes = [{"url": str(node.url), "weight": node.weight} for node in upstream.nodes]
+    nodes = [
+        {"url": str(node.url), "weight": node.weight} | ({"name": node.name} if node.name else {})
+        for node in upstream.nodes
+    ]
     return {"name": name, "nodes": nodes, "hash": upstream.hash}
 
 

@@ -11,6 +11,9 @@ from wxgate.settings.table import Table
 from wxgate.settings.texts import Url
 
 HashBy = Literal["openid", "account", "key", "none"]
+NodeName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._:/@-]{1,100}$", title="letters, digits and . _ : / @ -")
+]
 HeaderName = Annotated[
     str,
     Meta(
@@ -28,7 +31,19 @@ class Node(Table, frozen=True, kw_only=True):
     shorthand: ClassVar[str] = "url"
 
     url: Annotated[Url, Meta(description="Where messages are posted to.")]
+    name: Annotated[
+        NodeName | None,
+        Meta(
+            description="Under which it keeps its keys at another address; else the address.",
+            examples=["orders-1"],
+        ),
+    ] = None
     weight: Annotated[int, Meta(ge=1, le=1000, description="Its share of the keys.")] = 1
+
+    @property
+    def title(self) -> str:
+        """Its name on the ring."""
+        return self.name or str(self.url)
 
 
 class Upstream(Table, frozen=True, kw_only=True):

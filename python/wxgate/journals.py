@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from wxcore import Journal
+from wxcore import Journal, JournalReader
+
+from wxgate.sinks import Recalling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +71,19 @@ def nodes_of(core: Core, plan: Plan) -> Callable[[int, Stored], Sequence[int]]:
         return core.nodes(route, stored.key, stored.account, stored.id, stored.seq)
 
     return nodes
+
+
+def lend(plan: Plan, place: Path, key: bytes | None) -> None:
+    """Let destinations that may have to deliver again read the journal in ``place``."""
+    for one in plan.places:
+        if isinstance(one.sink, Recalling):
+            one.sink.open(partial(_read_back, place, key))
+
+
+def _read_back(place: Path, key: bytes | None, seqs: Sequence[int]) -> list[Stored]:
+    reader = JournalReader(place, key)
+    found = (reader.get(place.name, seq) for seq in seqs)
+    return [one for one in found if one is not None]
 
 
 def recall(journal: Journal, claims: Claims, flights: Flights, plan: Plan, now: int) -> None:

@@ -19,7 +19,7 @@ from wxgate.dispatch import Board, Dispatcher
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
-from wxgate.journals import folder, left_behind, nodes_of, open_journal, raw_key, recall
+from wxgate.journals import folder, left_behind, lend, nodes_of, open_journal, raw_key, recall
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
@@ -90,6 +90,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     board = Board(made.names, destinations(settings), shared.board, shared.worker)
     place = folder(settings.journal, shared.worker)
     journal = open_journal(settings.journal, place, made, _now())
+    lend(made, place, raw_key(settings.journal))
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     dispatcher = Dispatcher(
         made.places,
@@ -170,6 +171,7 @@ def _adopt(
     """Deliver what a journal still holds that nobody writes any more."""
     made = plan(settings, handlers)
     journal = open_journal(settings.journal, place, made, _now())
+    lend(made, place, raw_key(settings.journal))
     for key, until, answer in journal.claims():
         claims.restore(key, until, answer)
     dispatcher = Dispatcher(made.places, made.routes, nodes=nodes_of(core, made), dead=dead)

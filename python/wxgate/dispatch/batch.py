@@ -25,6 +25,15 @@ class BatchSink(Protocol):
         ...
 
 
+@runtime_checkable
+class ItemSink(Protocol):
+    """A sink that is told more of messages than their events, and always takes them like this."""
+
+    async def deliver_items(self, items: Sequence[Item]) -> object:
+        """Hand over messages, in order: all of them or none. Raises as ``deliver`` does."""
+        ...
+
+
 class Batch:
     """Messages that are tried together: the heads of lanes, in order within each."""
 
@@ -36,6 +45,9 @@ class Batch:
 
     async def deliver(self, sink: Sink) -> None:
         """Hand all of it over."""
+        if isinstance(sink, ItemSink):
+            await sink.deliver_items(self.items)
+            return
         if not isinstance(sink, BatchSink):
             reason = f"{type(sink).__name__} takes no batches"
             raise TypeError(reason)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wxgate.dispatch.place import Limits, Place
 from wxgate.dispatch.pool import PlainFunctionSink, Pool
 from wxgate.dispatch.retry import Schedule
+from wxgate.settings.stream import Stream
 from wxgate.sinks.function import FunctionSink
 from wxgate.sinks.log import LogSink
 
@@ -84,6 +85,8 @@ def _place(settings: Settings, target: Target, pool: Pool) -> Place:
             return _http(settings, name, target.place)
         case "upstream":
             return _upstream(settings, name, target.place)
+        case "stream":
+            return _stream(settings, name, target.place)
 
 
 def _imported(place: str) -> Any:  # noqa: ANN401 (a function, for all that one knows)
@@ -129,6 +132,25 @@ def _upstream(settings: Settings, name: str, place: str) -> Place:
         batch=upstream.batch,
         retry=_schedule(upstream.retry),
     )
+    return Place(name, sink, limits)
+
+
+def _stream(settings: Settings, name: str, place: str) -> Place:
+    # Imported here: redis costs 60 ms at the start.
+    from wxgate.sinks.stream import StreamSink  # noqa: PLC0415
+    from wxgate.streams.connect import connect  # noqa: PLC0415
+
+    stream = settings.stream.get(place, Stream())
+    client = connect(str(stream.redis), stream.timeout)
+    limits = Limits(
+        queue=stream.queue,
+        # One call at a time, which takes all that has gathered meanwhile.
+        concurrency=1,
+        timeout=stream.timeout,
+        batch=stream.batch,
+        retry=_schedule(stream.retry),
+    )
+    sink = StreamSink(place, client, partitions=stream.partitions, keep=stream.keep * 3600)
     return Place(name, sink, limits)
 
 

@@ -12,7 +12,7 @@ import math
 import traceback
 from typing import TYPE_CHECKING
 
-from wxgate.dispatch.batch import Batch, gather
+from wxgate.dispatch.batch import Batch, ItemSink, gather
 from wxgate.dispatch.crew import Crew
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Window
@@ -46,6 +46,7 @@ class Destination:
         self.name = place.name
         self._index = index
         self._sink = place.sink
+        self._takes_items = isinstance(place.sink, ItemSink)
         self._limits = limits
         self._timeout = math.inf if limits.timeout is None else limits.timeout
         self._desk = desk
@@ -110,7 +111,7 @@ class Destination:
         error: Exception | None = None
         try:
             if batch is None:
-                answer = await self._sink.deliver(item.event, item.nodes)
+                answer = await self._deliver(item)
             else:
                 await batch.deliver(self._sink)
         except asyncio.CancelledError:
@@ -127,6 +128,12 @@ class Destination:
             self._taken(lane, item, answer)
         else:
             await self._failed(lane, item, error, probe=probe)
+
+    async def _deliver(self, item: Item) -> bytes:
+        if self._takes_items and isinstance(self._sink, ItemSink):
+            await self._sink.deliver_items([item])
+            return b""
+        return await self._sink.deliver(item.event, item.nodes)
 
     def _gather(self, lane: Lane) -> Batch | None:
         return gather(lane, self._window.ready, self._limits.batch)

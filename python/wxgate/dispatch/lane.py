@@ -31,6 +31,10 @@ class Envelope(Protocol):
         """The account's name."""
 
     @property
+    def key(self) -> str:
+        """The routing key."""
+
+    @property
     def type(self) -> str:
         """The CloudEvents type."""
 

@@ -13,6 +13,7 @@ from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComS
 from wxgate.settings.route import Route
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
+from wxgate.settings.stream import Stream
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Target
 from wxgate.settings.upstream import Upstream
@@ -40,4 +41,5 @@ class Settings(Table, frozen=True, kw_only=True):
     dispatch: Dispatch = Dispatch()
     account: dict[Name, Account]
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
+    stream: dict[Name, Stream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)

@@ -12,6 +12,7 @@ from wxgate.settings.problems import UnfitError
 
 _HIGHEST_PORT = 65535
 _GRAPHIC = re.compile(r"[\x21-\x7e]+")
+_STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (compared with, never bound)
 
 
@@ -92,6 +93,21 @@ class Url(Written, str):
         return cls(text)
 
 
+class RedisUrl(Written, str):
+    """Where a Redis is."""
+
+    __slots__ = ()
+
+    noun: ClassVar[str] = 'an address like "redis://127.0.0.1:6379/0"'
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Take what redis-py takes."""
+        if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+            raise cls.unfit()
+        return cls(text)
+
+
 class AccountName(Written, str):
     """The name of an account in the same file."""
 
@@ -114,10 +130,12 @@ class AccountName(Written, str):
 class Target(Written):
     """Where a route leads."""
 
-    scheme: Literal["upstream", "http", "python", "log"]
+    scheme: Literal["upstream", "http", "stream", "python", "log"]
     place: str = ""
 
-    noun: ClassVar[str] = 'a target: "upstream:NAME", "http://…", "python:module:function", "log:"'
+    noun: ClassVar[str] = (
+        'a target: "upstream:NAME", "http://…", "stream:NAME", "python:module:function", "log:"'
+    )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -132,9 +150,11 @@ class Target(Written):
                 return cls("python", place)
             case "log" if text == "log:":
                 return cls("log")
-            case "stream" | "kafka":
+            case "stream" if _STREAM.fullmatch(place):
+                return cls("stream", place)
+            case "kafka":
                 reason = f'"{scheme}:" is not in this version'
-                raise UnfitError(reason, 'use "upstream:NAME", "http://…" or "log:"')
+                raise UnfitError(reason, 'use "stream:NAME", "upstream:NAME" or "http://…"')
             case _:
                 raise cls.unfit()
 

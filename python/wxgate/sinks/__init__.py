@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from wxgate.dispatch.message import Stored
+
+    Recall = Callable[[Sequence[int]], Sequence[Stored]]
+    """Reads messages back by their places in the journal; what is gone is left out."""
 
 
 class Sink(Protocol):
@@ -21,4 +26,13 @@ class Sink(Protocol):
 
     async def aclose(self) -> None:
         """Release what the sink holds."""
+        ...
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A destination that can find out what it has lost, and take it again from the journal."""
+
+    def open(self, recall: Recall) -> None:
+        """Read by ``recall`` what was delivered and is lost; it may be called in a thread."""
         ...

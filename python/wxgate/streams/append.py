@@ -1,0 +1,106 @@
+"""Appending: one script call for all messages of a batch, whatever their partitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wxgate.streams.script import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wxgate.streams.connect import Client
+    from wxgate.streams.keys import Partition
+    from wxgate.streams.ledger import Ledger
+
+TAIL_TTL_MS = 86_400_000
+"""How long the server keeps a writer's tail; whoever still remembers appends renews it."""
+
+# Looks at all tails before it writes anything, so that either everything is appended or nothing.
+_APPEND = Script("""
+local partitions, wrong = #KEYS / 2, {}
+for p = 1, partitions do
+  local tail = tonumber(redis.call('GET', KEYS[2 * p]) or '0')
+  if tail < tonumber(ARGV[4 * p - 2]) or tail > tonumber(ARGV[4 * p - 1]) then
+    wrong[#wrong + 1] = p - 1
+    wrong[#wrong + 1] = tail
+  end
+end
+if #wrong > 0 then return {0, wrong} end
+local at, last = 4 * partitions + 2, {}
+for p = 1, partitions do
+  for _ = 1, tonumber(ARGV[4 * p + 1]) do
+    last[p] = redis.call('XADD', KEYS[2 * p - 1], '*',
+      'id', ARGV[at], 'key', ARGV[at + 1], 'event', ARGV[at + 2])
+    at = at + 3
+  end
+  redis.call('SET', KEYS[2 * p], ARGV[4 * p], 'PX', ARGV[1])
+end
+return {1, last}
+""")
+
+_ABOUT = Script("""
+if tonumber(redis.call('HGET', KEYS[1], 'partitions') or '0') < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'partitions', ARGV[1])
+end
+return 1
+""")
+
+
+class Record(NamedTuple):
+    """A message on its way into a stream."""
+
+    seq: int
+    """Its place in the journal; 0 if it is in none."""
+    id: str
+    key: str
+    event: bytes
+
+
+class LostError(Exception):
+    """The server has lost appends; nothing was appended now."""
+
+    def __init__(self, tails: Mapping[int, int]) -> None:
+        """``tails`` are the server's, by the partition's number."""
+        super().__init__("the server has lost appends")
+        self.tails = tails
+
+
+async def announce(client: Client, key: str, partitions: int) -> None:
+    """Say how many partitions readers have to look at; never fewer than were once said.
+
+    Raises ``redis.RedisError``.
+    """
+    await _ABOUT(client, [key], [partitions])
+
+
+async def append(
+    client: Client,
+    writer: str,
+    batch: Sequence[tuple[Partition, Ledger, Sequence[Record]]],
+    most: int,
+) -> None:
+    """Append records to partitions, all or none, and note it in their ledgers.
+
+    A ledger remembers ``most`` messages. In a Redis Cluster a call is for one partition. Raises
+    ``LostError``, or ``redis.RedisError``, after which it is not known whether they were appended.
+    """
+    keys: list[str] = []
+    heads: list[int] = []
+    bodies: list[str | bytes] = []
+    numbers = []
+    for partition, ledger, records in batch:
+        least = ledger.confirmed if len(ledger) else 0
+        number = ledger.attempt()
+        numbers.append(number)
+        keys += (partition.entries, partition.tail(writer))
+        heads += (least, number, number, len(records))
+        for record in records:
+            bodies += (record.id, record.key, record.event)
+    done, told = await _APPEND(client, keys, [TAIL_TTL_MS, *heads, *bodies])
+    if not done:
+        pairs = zip(told[::2], told[1::2], strict=True)
+        raise LostError({batch[at][0].number: tail for at, tail in pairs})
+    for (_, ledger, records), number, last in zip(batch, numbers, told, strict=True):
+        seqs = [record.seq for record in records if record.seq]
+        ledger.confirm(number, seqs, int(last.partition(b"-")[0]), most)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Video,
         Voice,
     )
+    from wxgate.work.consume import consume
 
 __all__ = [
     "Article",
@@ -30,9 +31,10 @@ __all__ = [
     "TransferCustomerService",
     "Video",
     "Voice",
+    "consume",
 ]
 
-_HOMES = {"Event": "wxgate.event", "Gateway": "wxgate.gateway"}
+_HOMES = {"Event": "wxgate.event", "Gateway": "wxgate.gateway", "consume": "wxgate.work.consume"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (whatever the module has under that name)

@@ -23,6 +23,7 @@ COMMANDS = {
     "journal": "list what came, show one message, look for damage",
     "dlq": "see to dead letters: list, show, replay, drop",
     "replay": "deliver again what the journal still keeps",
+    "work": "handle what a stream holds",
     "doctor": "look for what keeps WeChat's calls from arriving",
     "send": "play WeChat once against a running gateway",
     "demo": "show messages going in encrypted and coming out readable",

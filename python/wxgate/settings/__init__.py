@@ -8,7 +8,7 @@ allowed but hardly meant. The tables are in `server`, `journal`, `state`, `push`
 from wxgate.settings.advice import warnings
 from wxgate.settings.blob import core_blob
 from wxgate.settings.core import core_problems
-from wxgate.settings.load import load
+from wxgate.settings.load import load, load_hub
 from wxgate.settings.model import Account, Settings
 from wxgate.settings.problems import Problem
 from wxgate.settings.secret import Secret
@@ -21,5 +21,6 @@ __all__ = [
     "core_blob",
     "core_problems",
     "load",
+    "load_hub",
     "warnings",
 ]

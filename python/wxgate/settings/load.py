@@ -7,7 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from wxgate.errors import ConfigError, UnreadableConfigError
+from wxgate.settings.hub import Hub
 from wxgate.settings.model import Settings
 from wxgate.settings.problems import Problem, did_you_mean
 from wxgate.settings.reader import Reader
@@ -27,6 +30,20 @@ def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings
     if problems or not isinstance(settings, Settings):
         raise ConfigError(problems)
     return settings
+
+
+def load_hub(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of the file at `path` that workers need; the others keep their defaults.
+
+    Raises `ConfigError` with every problem.
+    """
+    path = Path(path)
+    tables = {name: one for name, one in _parse(path).items() if name in Hub.__struct_fields__}
+    reader = Reader(Vault(os.environ if environ is None else environ, path.parent))
+    hub = reader.read(Hub, tables)
+    if reader.problems or not isinstance(hub, Hub):
+        raise ConfigError(reader.problems)
+    return Settings(account={}, **msgspec.structs.asdict(hub))
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from wxgate.settings.problems import UnfitError
 
 _HIGHEST_PORT = 65535
 _GRAPHIC = re.compile(r"[\x21-\x7e]+")
-_STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+STREAM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+"""Names of streams and of their groups."""
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (compared with, never bound)
 
 
@@ -150,7 +151,7 @@ class Target(Written):
                 return cls("python", place)
             case "log" if text == "log:":
                 return cls("log")
-            case "stream" if _STREAM.fullmatch(place):
+            case "stream" if STREAM.fullmatch(place):
                 return cls("stream", place)
             case "kafka":
                 reason = f'"{scheme}:" is not in this version'

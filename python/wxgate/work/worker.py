@@ -1,0 +1,159 @@
+"""`wxgate work`: a stream's messages into one destination, by the means of dispatch.
+
+Lanes keep the order within a key, a bounded crew makes the tries, and retries, breakers and
+timeouts are those that the gateway itself has. Redis takes the journal's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from wxgate.dispatch import Dispatcher
+from wxgate.errors import StoreError
+from wxgate.work.consumer import reason_of
+from wxgate.work.dead import Reason
+from wxgate.work.guard import Guard
+from wxgate.work.log import ReadAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from wxgate.dispatch import Place
+    from wxgate.dispatch.message import Letter, Stored
+    from wxgate.work.consumer import Consumer
+    from wxgate.work.entry import Entry
+
+_LOG = logging.getLogger("wxgate.work")
+_AHEAD = 8
+"""Entries in memory for each place of the window: what waits behind keys that are stuck."""
+_AHEAD_BYTES = 64 * 1024 * 1024
+_AT_ONCE = 256
+
+
+class Worker:
+    """Feeds one destination."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        place: Place,
+        nodes: Callable[[Stored], Sequence[int]],
+        *,
+        deaths: int = 3,
+    ) -> None:
+        """Deliver to ``place``; ``nodes`` says to which of its nodes.
+
+        A message goes to the dead letters once ``deaths`` processes have died over it.
+        """
+        self._consumer = consumer
+        self._deaths = deaths
+        self._guard = Guard(place.sink, consumer)
+        self._queue = place.limits.queue
+        self._room = asyncio.Event()
+        self._log = ReadAhead(consumer.finish, self._room.set)
+        self._dispatcher = Dispatcher(
+            [replace(place, sink=self._guard)],
+            [0],
+            nodes=lambda _, stored: nodes(stored),
+            dead=self,
+            publish=lambda *_: self._room.set(),
+        )
+
+    @property
+    def delivered(self) -> int:
+        """How many messages were taken."""
+        return self._dispatcher.snapshot()[0].delivered
+
+    async def run(self, stop: asyncio.Event, grace: float) -> None:
+        """Work until ``stop`` is set; then start nothing more, and give what is open ``grace`` s.
+
+        What is not done by then is the next consumer's at once.
+        """
+        self._dispatcher.resume(self._log)
+        self._consumer.start()
+        loop = asyncio.get_running_loop()
+        feeding = loop.create_task(self._feed_on())
+        stopped = loop.create_task(stop.wait())
+        try:
+            await asyncio.wait([feeding, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            feeding.cancel()
+            stopped.cancel()
+            await asyncio.wait([feeding, stopped])
+            self._consumer.interrupt()
+            await self._dispatcher.drain(grace)
+            await self._consumer.stop()
+        if not feeding.cancelled() and (error := feeding.exception()) is not None:
+            raise error
+
+    async def _feed_on(self) -> None:
+        while room := await self._wait_for_room():
+            entries = await self._consumer.read(min(room, _AT_ONCE))
+            if not entries:
+                return
+            for entry in entries:
+                if entry.tries:
+                    await self._try_alone(entry)
+                else:
+                    self._feed(entry)
+
+    def _feed(self, entry: Entry) -> None:
+        self._dispatcher.recorded(self._log.put(entry), entry)
+
+    async def _wait_for_room(self) -> int:
+        """Return how many entries there is room for; what waits behind stuck keys takes less."""
+        while True:
+            self._room.clear()
+            (standing,) = self._dispatcher.snapshot()
+            room = min(self._queue - standing.held, self._queue * _AHEAD - len(self._log))
+            if room > 0 and self._log.bytes < _AHEAD_BYTES:
+                return room
+            await self._room.wait()
+
+    async def _try_alone(self, entry: Entry) -> None:
+        """Handle a message over which a process died, with nothing else beside it."""
+        while any(standing.in_flight for standing in self._dispatcher.snapshot()):
+            self._room.clear()
+            await self._room.wait()
+        if entry.tries + 1 >= self._deaths:
+            await self._give_up(entry)
+            return
+        ended = self._guard.watch(entry)
+        self._feed(entry)
+        await ended
+
+    async def _give_up(self, entry: Entry) -> None:
+        died = entry.tries + 1
+        reason = Reason(f"died: {died} processes ended while they had it in hand", died)
+        await self._keep(entry, reason)
+        _LOG.error("%s is a dead letter, %s", entry.id, reason.text)
+
+    async def _keep(self, entry: Entry, reason: Reason) -> None:
+        while self._consumer.holds(entry):
+            try:
+                await self._consumer.bury(entry, reason)
+            except (RedisError, OSError) as error:
+                _LOG.warning("%s cannot be buried: %s", entry.id, reason_of(error))
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    # The dead letters of dispatch
+
+    def bury(self, letter: Letter) -> Awaitable[None]:
+        """Keep what dispatch gives up. Raises ``StoreError``."""
+        return self._bury(letter)
+
+    async def _bury(self, letter: Letter) -> None:
+        entry = self._log.find(letter.id)
+        if entry is None or not self._consumer.holds(entry):
+            return
+        try:
+            await self._consumer.bury(entry, Reason(letter.reason, letter.attempts))
+        except (RedisError, OSError) as error:
+            raise StoreError(reason_of(error)) from error

@@ -172,11 +172,35 @@ def test_what_is_no_target(problems_of: Find, shop: str, to: str) -> None:
     assert list(problems_of(f'{shop}[[route]]\nto = "{to}"\n')) == ["route[0].to"]
 
 
-@pytest.mark.parametrize("scheme", ["stream", "kafka"])
-def test_targets_of_a_later_version_say_so(problems_of: Find, shop: str, scheme: str) -> None:
+def test_targets_of_a_later_version_say_so(problems_of: Find, shop: str) -> None:
     """Announced is not the same as unknown."""
-    (problem,) = problems_of(f'{shop}[[route]]\nto = "{scheme}:wechat"\n').values()
-    assert problem.reason == f'"{scheme}:" is not in this version'
+    (problem,) = problems_of(f'{shop}[[route]]\nto = "kafka:wechat"\n').values()
+    assert problem.reason == '"kafka:" is not in this version'
+
+
+def test_a_stream_needs_no_table_but_a_redis(
+    settings_of: Load, problems_of: Find, shop: str
+) -> None:
+    """The shared one, or one of its own."""
+    route = '[[route]]\nto = "stream:wechat"\n'
+    (problem,) = problems_of(shop + route).values()
+    assert str(problem) == (
+        "route[0].to: a stream is in a Redis, and none is named; "
+        "set state.redis, or redis in [stream.wechat]"
+    )
+    shared = settings_of(f'{shop}[state]\nredis = "redis://a"\n{route}')
+    assert str(getattr(shared.redis_of("wechat"), "url", None)) == "redis://a"
+    own = settings_of(
+        f'{shop}[state]\nredis = "redis://a"\n[stream.wechat]\nredis = "redis://b"\n{route}'
+    )
+    assert str(getattr(own.redis_of("wechat"), "url", None)) == "redis://b"
+
+
+@pytest.mark.parametrize("name", ["", "We", "a:b", "a b", "-a", "a" * 65])
+def test_what_is_no_stream(problems_of: Find, shop: str, name: str) -> None:
+    """Its name is part of keys, and of what people type."""
+    text = f'{shop}[state]\nredis = "redis://a"\n[[route]]\nto = "stream:{name}"\n'
+    assert list(problems_of(text)) == ["route[0].to"]
 
 
 def test_names_that_lead_nowhere_are_guessed_at(problems_of: Find, shop: str) -> None:

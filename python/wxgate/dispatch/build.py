@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wxgate.dispatch.place import Limits, Place
 from wxgate.dispatch.pool import PlainFunctionSink, Pool
 from wxgate.dispatch.retry import Schedule
+from wxgate.settings.problems import UnfitError
 from wxgate.settings.stream import Stream
 from wxgate.sinks.function import FunctionSink
 from wxgate.sinks.log import LogSink
@@ -139,9 +140,13 @@ def _stream(settings: Settings, name: str, place: str) -> Place:
     # Imported here: redis costs 60 ms at the start.
     from wxgate.sinks.stream import StreamSink  # noqa: PLC0415
     from wxgate.streams.connect import connect  # noqa: PLC0415
+    from wxgate.streams.keys import Root  # noqa: PLC0415
 
     stream = settings.stream.get(place, Stream())
-    client = connect(str(stream.redis), stream.timeout)
+    where = settings.redis_of(place)
+    if where is None:
+        reason = "a stream is in a Redis, and none is named: set state.redis"
+        raise UnfitError(reason)
     limits = Limits(
         queue=stream.queue,
         # One call at a time, which takes all that has gathered meanwhile.
@@ -150,7 +155,12 @@ def _stream(settings: Settings, name: str, place: str) -> Place:
         batch=stream.batch,
         retry=_schedule(stream.retry),
     )
-    sink = StreamSink(place, client, partitions=stream.partitions, keep=stream.keep * 3600)
+    sink = StreamSink(
+        Root(where.prefix, place),
+        connect(where, stream.timeout),
+        partitions=stream.partitions,
+        keep=stream.keep * 3600,
+    )
     return Place(name, sink, limits)
 
 

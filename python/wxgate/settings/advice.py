@@ -74,6 +74,10 @@ def _unused(settings: Settings) -> Iterator[Problem]:
     for name in settings.upstream:
         if name not in used:
             yield Problem(f"upstream.{name}", "no route leads here")
+    used = {route.to.place for route in settings.route if route.to.scheme == "stream"}
+    for name in settings.stream:
+        if name not in used:
+            yield Problem(f"stream.{name}", "no route leads here")
 
 
 def _routes(routes: tuple[Route, ...]) -> Iterator[Problem]:
@@ -81,6 +85,7 @@ def _routes(routes: tuple[Route, ...]) -> Iterator[Problem]:
     for at, route in enumerate(routes):
         if ended:
             yield Problem(f"route[{at}]", "is never reached: an earlier one takes everything")
-        if route.reply == "wait" and route.to.scheme == "log":
-            yield Problem(f"route[{at}].reply", "nothing answers at log:", 'leave reply at "ack"')
+        if route.reply == "wait" and route.to.scheme in {"log", "stream"}:
+            reason = f"nothing answers at {route.to.scheme}:"
+            yield Problem(f"route[{at}].reply", reason, 'leave reply at "ack"')
         ended = ended or (route.when == When() and not route.also)

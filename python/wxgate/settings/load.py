@@ -27,6 +27,8 @@ def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings
     reader = Reader(Vault(os.environ if environ is None else environ, path.parent))
     settings = reader.read(Settings, tables)
     problems = [*reader.problems, *_dangling(reader.links, tables)]
+    if not problems and isinstance(settings, Settings):
+        problems += _placeless(settings)
     if problems or not isinstance(settings, Settings):
         raise ConfigError(problems)
     return settings
@@ -56,6 +58,14 @@ def _parse(path: Path) -> dict[str, Any]:
     except ValueError:
         problem = Problem(str(path), "is not UTF-8 text")
     raise UnreadableConfigError([problem]) from None
+
+
+def _placeless(settings: Settings) -> Iterator[Problem]:
+    """Find the streams that are in no Redis."""
+    for at, route in enumerate(settings.route):
+        if route.to.scheme == "stream" and settings.redis_of(route.to.place) is None:
+            fix = f"set state.redis, or redis in [stream.{route.to.place}]"
+            yield Problem(f"route[{at}].to", "a stream is in a Redis, and none is named", fix)
 
 
 def _dangling(links: list[tuple[str, str, str]], tables: Mapping[str, object]) -> Iterator[Problem]:

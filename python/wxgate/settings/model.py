@@ -10,6 +10,7 @@ from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.journal import Journal
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
+from wxgate.settings.redis import RedisPlace
 from wxgate.settings.route import Route
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
@@ -43,3 +44,8 @@ class Settings(Table, frozen=True, kw_only=True):
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
     stream: dict[Name, Stream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)
+
+    def redis_of(self, stream: str) -> RedisPlace | None:
+        """Return where a stream is, which need not have a table of its own."""
+        table = self.stream.get(stream)
+        return self.state.redis if table is None or table.redis is None else table.redis

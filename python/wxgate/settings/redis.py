@@ -94,8 +94,8 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-class Redis(Table, frozen=True, kw_only=True):
-    """Redis or Valkey, 7.0 or later, that several gateways share. A mere address will do."""
+class RedisPlace(Table, frozen=True, kw_only=True):
+    """How to reach a Redis or Valkey, 7.0 or later. A mere address will do."""
 
     noun: ClassVar[str] = "an address or a table"
     shorthand: ClassVar[str] = "url"
@@ -130,18 +130,6 @@ class Redis(Table, frozen=True, kw_only=True):
             description="What every key begins with; gateways with the same one are one fleet.",
         ),
     ] = "wx"
-    budget: Annotated[
-        float,
-        Meta(gt=0, le=1, description="Seconds that a message waits for it; then without it."),
-    ] = 0.02
-    lease: Annotated[
-        float,
-        Meta(
-            gt=0,
-            lt=5,
-            description="Seconds in which a message must be on a gateway's disk; WeChat waits 5.",
-        ),
-    ] = 4.0
 
     @classmethod
     def rules(cls, got: Mapping[str, object]) -> Iterator[tuple[str, UnfitError]]:
@@ -160,3 +148,20 @@ class Redis(Table, frozen=True, kw_only=True):
             yield "ca", UnfitError("means nothing without TLS", 'begin url with "rediss"')
         if "user" in got and "password" not in got:
             yield "password", UnfitError("is required where there is a user")
+
+
+class Redis(RedisPlace, frozen=True, kw_only=True):
+    """Redis or Valkey, 7.0 or later, that several gateways share. A mere address will do."""
+
+    budget: Annotated[
+        float,
+        Meta(gt=0, le=1, description="Seconds that a message waits for it; then without it."),
+    ] = 0.02
+    lease: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=5,
+            description="Seconds in which a message must be on a gateway's disk; WeChat waits 5.",
+        ),
+    ] = 4.0

@@ -12,11 +12,12 @@ from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
 from wxgate.settings.model import ACCOUNTS
-from wxgate.settings.redis import Redis
+from wxgate.settings.redis import Redis, RedisPlace
 from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
+from wxgate.settings.stream import Stream
 from wxgate.settings.upstream import Node, Upstream
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def reference() -> str:
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),
         _section("### `nodes`", Node),
+        _section("## `[stream.NAME]`", Stream),
+        _section("### `redis` of a stream", RedisPlace),
         _section("## `[dispatch]`", Dispatch),
         _section("### `retry`", Retry),
         _section("## `[[route]]`", Route),

@@ -60,7 +60,7 @@ class Route(Table, frozen=True, kw_only=True):
     to: Annotated[
         Target,
         Meta(
-            description="upstream:NAME, http://…, python:module:function or log:.",
+            description="upstream:NAME, http://…, stream:NAME, python:module:function or log:.",
             examples=["upstream:orders"],
         ),
     ]

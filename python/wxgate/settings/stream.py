@@ -5,15 +5,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from wxgate.settings.dispatch import Queue, Retry, RetryTable
+from wxgate.settings.redis import RedisPlace
 from wxgate.settings.table import Table
-from wxgate.settings.texts import RedisUrl
 
 
 class Stream(Table, frozen=True, kw_only=True):
     """A stream in Redis, from which `wxgate work` serves the team's functions."""
 
     redis: Annotated[
-        RedisUrl | None,
+        RedisPlace | None,
         Meta(
             description="Where it is; state.redis if absent.",
             examples=["redis://127.0.0.1:6379/0"],

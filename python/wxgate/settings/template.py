@@ -16,6 +16,7 @@ from wxgate.settings.route import Route, When
 from wxgate.settings.samples import about, default, sample, toml
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
+from wxgate.settings.stream import Stream
 from wxgate.settings.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def template() -> str:
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],
+        ["# [stream.wechat]", *_lines(Stream, "stream.wechat")],
         ["# [dispatch]", *_lines(Dispatch, "dispatch")],
         ["[[route]]", *_lines(Route, "route"), *_conditions()],
     ]

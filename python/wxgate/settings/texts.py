@@ -94,21 +94,6 @@ class Url(Written, str):
         return cls(text)
 
 
-class RedisUrl(Written, str):
-    """Where a Redis is."""
-
-    __slots__ = ()
-
-    noun: ClassVar[str] = 'an address like "redis://127.0.0.1:6379/0"'
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Take what redis-py takes."""
-        if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
-            raise cls.unfit()
-        return cls(text)
-
-
 class AccountName(Written, str):
     """The name of an account in the same file."""
 

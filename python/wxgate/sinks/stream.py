@@ -14,8 +14,7 @@ from wxcore import HashRing
 
 from wxgate.errors import SinkRetryError
 from wxgate.streams.append import LostError, Record, announce, append
-from wxgate.streams.connect import is_cluster
-from wxgate.streams.keys import Partition, about
+from wxgate.streams.connect import close, is_cluster
 from wxgate.streams.ledger import Ledger
 from wxgate.streams.survey import survey
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from wxgate.dispatch.lane import Item
     from wxgate.sinks import Recall
     from wxgate.streams.connect import Client
+    from wxgate.streams.keys import Root
 
 _LOG = logging.getLogger("wxgate.stream")
 _CALL_BYTES = 1024 * 1024
@@ -51,11 +51,11 @@ class StreamSink:
     What was appended without an answer is appended again, under the same ``id``.
     """
 
-    def __init__(self, name: str, client: Client, *, partitions: int, keep: float) -> None:
+    def __init__(self, root: Root, client: Client, *, partitions: int, keep: float) -> None:
         """Spread keys over ``partitions``; keep what is finished for ``keep`` seconds."""
-        self._name = name
+        self._root = root
         self._client = client
-        self._parts = [(Partition(name, number), Ledger()) for number in range(partitions)]
+        self._parts = [(root.partition(number), Ledger()) for number in range(partitions)]
         self._ring = HashRing([str(number) for number in range(partitions)])
         self._writer = secrets.token_hex(8)
         self._keep_ms = round(keep * 1000)
@@ -93,14 +93,14 @@ class StreamSink:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
-        await self._client.aclose()
+        await close(self._client)
 
     async def _deliver(self, records: Sequence[Record]) -> None:
         # One after the other: the tails of appends that overtake each other would prove nothing.
         async with self._turn:
             try:
                 if not self._announced:
-                    await announce(self._client, about(self._name), len(self._parts))
+                    await announce(self._client, self._root.about, len(self._parts))
                     self._announced = True
                 await self._repay()
                 for chunk in _chunks(records):
@@ -114,7 +114,10 @@ class StreamSink:
         while True:
             try:
                 await self._call(records)
-            except LostError:
+            except LostError as lost:
+                if is_cluster(self._client):
+                    # There it is a call for each partition, and the others have theirs.
+                    records = [one for one in records if self._number(one) in lost.tails]
                 # Where one partition has lost something, others may have, which nobody writes to.
                 await self._examine()
             else:
@@ -123,7 +126,7 @@ class StreamSink:
     async def _call(self, records: Sequence[Record]) -> None:
         by_partition: defaultdict[int, list[Record]] = defaultdict(list)
         for record in records:
-            by_partition[int(self._ring.pick(record.key))].append(record)
+            by_partition[self._number(record)].append(record)
         batch = [(*self._parts[number], some) for number, some in by_partition.items()]
         if not is_cluster(self._client):
             await append(self._client, self._writer, batch, self._most)
@@ -137,6 +140,9 @@ class StreamSink:
         if lost:
             raise LostError({number: tail for one in lost for number, tail in one.tails.items()})
 
+    def _number(self, record: Record) -> int:
+        return int(self._ring.pick(record.key))
+
     async def _examine(self) -> None:
         """Trim every partition; find out what the server has lost, and append that again."""
         lost = {}
@@ -148,7 +154,7 @@ class StreamSink:
                 ledger.finish(found.finished)
         if lost:
             self._owe(lost)
-            await announce(self._client, about(self._name), len(self._parts))
+            await announce(self._client, self._root.about, len(self._parts))
         await self._repay()
 
     def _owe(self, tails: Mapping[int, int]) -> None:
@@ -156,9 +162,9 @@ class StreamSink:
         ledgers = [(self._parts[number][1], tail) for number, tail in tails.items()]
         forgotten = sum(ledger.forgotten for ledger, _ in ledgers)
         count = sum(ledger.rewind(tail) for ledger, tail in ledgers)
-        _LOG.error("stream:%s: the server has lost %d messages", self._name, count)
+        _LOG.error("stream:%s: the server has lost %d messages", self._root.stream, count)
         if forgotten:
-            _LOG.critical("stream:%s: and perhaps %d older ones", self._name, forgotten)
+            _LOG.critical("stream:%s: and perhaps %d older ones", self._root.stream, forgotten)
 
     async def _repay(self) -> None:
         """Append again what is owed; what is left when this fails stays owed."""
@@ -179,7 +185,7 @@ class StreamSink:
         found = [] if self._recall is None else await asyncio.to_thread(self._recall, seqs)
         if missing := len(seqs) - len(found):
             reason = "the journal keeps %d of them no longer: raise journal.retain"
-            _LOG.critical(f"stream:%s: {reason}", self._name, missing)
+            _LOG.critical(f"stream:%s: {reason}", self._root.stream, missing)
         return [Record(one.seq, one.id, one.key, one.event) for one in found]
 
     def _look(self) -> None:
@@ -200,7 +206,7 @@ class StreamSink:
             try:
                 await self.look()
             except (RedisError, OSError) as error:
-                _LOG.warning("stream:%s is not looked after: %s", self._name, _reason(error))
+                _LOG.warning("stream:%s is not looked after: %s", self._root.stream, _reason(error))
 
     def _remembers(self) -> bool:
         return any(len(ledger) or ledger.owed for _, ledger in self._parts)

@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+
+if TYPE_CHECKING:
+    from wxgate.settings.redis import RedisPlace
 
 Client: TypeAlias = Redis | RedisCluster
 
 
-def connect(url: str, timeout: float) -> Client:
+def connect(place: RedisPlace, timeout: float) -> Client:
     """Connect lazily; ``timeout`` (s) bounds a connection and each answer."""
-    return Redis.from_url(
-        url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=False
-    )
+    url = place.url
+    options = _options(place, timeout) | _credentials(place.user, place.password)
+    match url.layout:
+        case "one":
+            ((host, port),) = url.nodes
+            return Redis(host=host, port=port, db=url.database, **options)
+        case "sentinel":
+            own = _credentials(place.sentinel_user, place.sentinel_password)
+            asked = _options(place, timeout) | own
+            watchers = Sentinel(url.nodes, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+            client: Redis = watchers.master_for(url.master, db=url.database, **options)
+            return client
+        case "cluster":
+            # It looks elsewhere by itself, where a slot has moved or a primary is gone.
+            del options["retry"]
+            nodes = [ClusterNode(host, port) for host, port in url.nodes]
+            return RedisCluster(startup_nodes=nodes, **options)
 
 
 def is_cluster(client: Client) -> bool:
     """Whether keys of different slots must not meet in one call."""
     return isinstance(client, RedisCluster)
+
+
+async def close(client: Client) -> None:
+    """Disconnect, from the Sentinels too."""
+    await client.aclose()
+    pool = getattr(client, "connection_pool", None)
+    if isinstance(pool, SentinelConnectionPool):
+        for watcher in pool.sentinel_manager.sentinels:
+            await watcher.aclose()
+
+
+def _options(place: RedisPlace, timeout: float) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        # An append that may have been made is repeated where it can be told from a new one.
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if place.url.tls:
+        options |= {"ssl": True, "ssl_ca_certs": place.ca}
+    return options
+
+
+def _credentials(user: str | None, password: Any) -> dict[str, Any]:  # noqa: ANN401 (a Secret or None)
+    secret = None if password is None else password.reveal()
+    return {"username": user, "password": secret}

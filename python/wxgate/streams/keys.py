@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_PREFIX = "wxgate:stream:"
-
 
 @dataclass(frozen=True, slots=True)
 class Partition:
     """The keys of one partition."""
 
+    prefix: str
+    """What every key begins with: ``prefix`` of the configuration."""
     stream: str
     """The stream's name in the configuration."""
     number: int
@@ -18,7 +18,7 @@ class Partition:
     @property
     def entries(self) -> str:
         """The Redis stream itself."""
-        return f"{_PREFIX}{{{self.stream}:{self.number}}}"
+        return f"{self.prefix}:stream:{{{self.stream}:{self.number}}}"
 
     def tail(self, writer: str) -> str:
         """How far a writer has come: the number of its last append."""
@@ -42,11 +42,22 @@ class Partition:
         return f"{self.entries}:deaths:{group}"
 
 
-def about(stream: str) -> str:
-    """The hash that says what readers must know of a stream, such as its partitions."""
-    return f"{_PREFIX}{{{stream}}}"
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The keys of a stream as a whole."""
 
+    prefix: str
+    stream: str
 
-def leases(stream: str, group: str) -> str:
-    """The hash of a group's consumers and of who has which partition."""
-    return f"{_PREFIX}{{{stream}}}:leases:{group}"
+    @property
+    def about(self) -> str:
+        """The hash that says what readers must know of the stream, such as its partitions."""
+        return f"{self.prefix}:stream:{{{self.stream}}}"
+
+    def leases(self, group: str) -> str:
+        """The hash of a group's consumers and of who has which partition."""
+        return f"{self.about}:leases:{group}"
+
+    def partition(self, number: int) -> Partition:
+        """One of its partitions."""
+        return Partition(self.prefix, self.stream, number)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from wxgate.streams.connect import is_cluster
-from wxgate.streams.keys import Partition
+from wxgate.streams.connect import close, is_cluster
 from wxgate.work.lease import Leases
 from wxgate.work.share import ForgottenError, Share, acknowledge, read
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from wxgate.streams.connect import Client
+    from wxgate.streams.keys import Root
     from wxgate.work.dead import Reason
     from wxgate.work.entry import Entry
     from wxgate.work.waiting import Waiting
@@ -39,7 +39,7 @@ class Consumer:
         client: Client,
         waiting: Waiting,
         *,
-        stream: str,
+        root: Root,
         group: str,
         name: str,
         token: str,
@@ -50,14 +50,14 @@ class Consumer:
         ``lease`` (s) is how long the others wait for a consumer that is not heard of. The clients
         are the consumer's to close.
         """
-        self.stream = stream
+        self.root = root
         self.group = group
         self.name = name
         self._client = client
         self._waiting = waiting
         self._token = token
         self._lease = lease
-        self._leases = Leases(client, stream, group, token, lease)
+        self._leases = Leases(client, root, group, token, lease)
         self._shares: dict[int, Share] = {}
         self._held_until = 0.0
         self._turn = 0
@@ -164,7 +164,7 @@ class Consumer:
         except (RedisError, OSError, TimeoutError) as error:
             _LOG.warning("%s: left without a word: %s", self._title, reason_of(error))
         await self._waiting.aclose()
-        await self._client.aclose()
+        await close(self._client)
 
     # Reading
 
@@ -237,7 +237,7 @@ class Consumer:
     async def _ensure(self, number: int) -> None:
         share = self._shares.get(number)
         if share is None:
-            partition = Partition(self.stream, number)
+            partition = self.root.partition(number)
             share = self._shares[number] = Share(partition, self.group, self.name, self._token)
         if not share.taken:
             await share.take(self._client)
@@ -304,7 +304,7 @@ class Consumer:
 
     @property
     def _title(self) -> str:
-        return f"stream:{self.stream} group {self.group}"
+        return f"stream:{self.root.stream} group {self.group}"
 
 
 async def _given(share: Share, state: int, entries: list[object]) -> list[Entry]:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from wxgate.streams.keys import Partition, about
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from wxgate.streams.connect import Client
+    from wxgate.streams.keys import Partition, Root
     from wxgate.work.consumer import Consumer
     from wxgate.work.entry import Entry
 
@@ -57,20 +56,20 @@ class DeadLetter(msgspec.Struct, frozen=True):
     event: bytes
 
 
-async def partitions_of(client: Client, stream: str) -> list[Partition]:
+async def partitions_of(client: Client, root: Root) -> list[Partition]:
     """The partitions that a stream has. Raises ``redis.RedisError``."""
-    found = await client.hget(about(stream), "partitions")
-    return [Partition(stream, number) for number in range(int(found or 0))]
+    found = await client.hget(root.about, "partitions")
+    return [root.partition(number) for number in range(int(found or 0))]
 
 
 async def letters(
-    client: Client, stream: str, group: str | None = None
+    client: Client, root: Root, group: str | None = None
 ) -> AsyncIterator[DeadLetter]:
     """Yield dead letters, partition by partition, in the order of their burial.
 
     Raises ``redis.RedisError``.
     """
-    for partition in await partitions_of(client, stream):
+    for partition in await partitions_of(client, root):
         last = "-"
         while page := await _page(client, partition, last):
             for place, fields in page:
@@ -87,10 +86,10 @@ async def _page(
     return list(found)
 
 
-async def drop(client: Client, stream: str, place: str) -> bool:
+async def drop(client: Client, root: Root, place: str) -> bool:
     """Forget a dead letter; whether it was there. Raises ``redis.RedisError``."""
     number, _, entry = place.partition("/")
-    return bool(await client.xdel(Partition(stream, int(number)).dead, entry))
+    return bool(await client.xdel(root.partition(int(number)).dead, entry))
 
 
 def _letter(partition: Partition, place: bytes, fields: dict[bytes, bytes]) -> DeadLetter:

@@ -6,21 +6,19 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from wxgate.errors import ConfigError
 from wxgate.settings import Problem, Settings, load_hub
 from wxgate.settings.problems import UnfitError
+from wxgate.settings.redis import RedisPlace, RedisUrl
 from wxgate.settings.stream import Stream
-from wxgate.settings.texts import RedisUrl, Target
+from wxgate.settings.texts import Target
 from wxgate.streams.connect import connect
+from wxgate.streams.keys import Root
 from wxgate.work.consumer import Consumer
 from wxgate.work.waiting import BLOCK, Waiting
-
-if TYPE_CHECKING:
-    from wxgate.streams.connect import Client
 
 CONFIG = Path("wxgate.toml")
 REDIS = "redis://127.0.0.1:6379/0"
@@ -60,15 +58,17 @@ def settings_of(path: Path | None) -> Settings:
     return load_hub(path or CONFIG)
 
 
-def client_of(settings: Settings, stream: str, redis: str = "", *, patience: float = 0.0) -> Client:
-    """Connect to where a stream is, lazily; ``patience`` s are added to the time of an answer.
+def place_of(settings: Settings, stream: str, redis: str = "") -> RedisPlace:
+    """Return where a stream is: ``redis`` if given, else as configured, else the usual address.
 
     Raises ``ConfigError`` for an address that is none.
     """
-    table = settings.stream.get(stream, Stream())
-    url = redis or table.redis or os.environ.get("WXGATE_REDIS") or REDIS
+    known = settings.redis_of(stream)
+    if known is not None and not redis:
+        return known
+    url = redis or os.environ.get("WXGATE_REDIS") or REDIS
     try:
-        return connect(RedisUrl.parse(url), table.timeout + patience)
+        return RedisPlace(url=RedisUrl.parse(url))
     except UnfitError as error:
         raise ConfigError([error.at("redis")]) from None
 
@@ -76,12 +76,12 @@ def client_of(settings: Settings, stream: str, redis: str = "", *, patience: flo
 def join(settings: Settings, one: Membership) -> Consumer:
     """Make a consumer, which is still to be started. Raises ``ConfigError``."""
     name = one.consumer or f"{socket.gethostname()}-{os.getpid()}"
-    client = client_of(settings, one.stream, one.redis)
-    waiting = Waiting(client_of(settings, one.stream, one.redis, patience=BLOCK))
+    place = place_of(settings, one.stream, one.redis)
+    timeout = settings.stream.get(one.stream, Stream()).timeout
     return Consumer(
-        client,
-        waiting,
-        stream=one.stream,
+        connect(place, timeout),
+        Waiting(connect(place, timeout + BLOCK)),
+        root=Root(place.prefix, one.stream),
         group=one.group,
         name=name,
         token=f"{name}:{secrets.token_hex(4)}",

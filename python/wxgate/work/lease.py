@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wxgate.streams.keys import about, leases
 from wxgate.streams.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wxgate.streams.connect import Client
+    from wxgate.streams.keys import Root
 
 # Fields: "m:TOKEN" -> end of its membership; "p:NUMBER" -> "END TOKEN". Both ends in ms.
 _BEAT = Script("""
@@ -91,10 +91,10 @@ class Dealt(NamedTuple):
 class Leases:
     """One consumer's part in a group."""
 
-    def __init__(self, client: Client, stream: str, group: str, token: str, ttl: float) -> None:
+    def __init__(self, client: Client, root: Root, group: str, token: str, ttl: float) -> None:
         """Take part under a ``token`` of its own; what is not renewed for ``ttl`` s is free."""
         self._client = client
-        self._keys = [leases(stream, group), about(stream)]
+        self._keys = [root.leases(group), root.about]
         self._token = token
         self._ttl_ms = round(ttl * 1000)
         self._partitions = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wxgate.streams.connect import is_cluster
+from wxgate.streams.connect import close, is_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,4 +68,4 @@ class Waiting:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._client.aclose()
+        await close(self._client)

@@ -1,0 +1,1 @@
+"""The hub's writing side, on real servers."""

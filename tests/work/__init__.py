@@ -1,0 +1,1 @@
+"""The hub's consuming side, on real servers."""

@@ -11,12 +11,13 @@ def test_each_worker_writes_its_own_and_all_are_added_up() -> None:
     """In one block that they share."""
     block = memoryview(bytearray(Board.size(2) * 3))
     first, last = Board(NAMES, 2, block, 0), Board(NAMES, 2, block, 2)
-    first.publish(0, range(10, 17))
-    last.publish(0, range(100, 107))
+    first.publish(0, range(10, 10 + len(COLUMNS)))
+    last.publish(0, range(100, 100 + len(COLUMNS)))
     last.publish(1, [7] * len(COLUMNS))
     last.publish(1, [8] * len(COLUMNS))
     for board in (first, last):
-        assert [board.total(NAMES[0], column) for column in COLUMNS] == list(range(110, 124, 2))
+        sums = [board.total(NAMES[0], column) for column in COLUMNS]
+        assert sums == [110 + 2 * at for at in range(len(COLUMNS))]
         assert board.total(NAMES[1], "behind") == 8
 
 
@@ -28,6 +29,7 @@ def test_prometheus_can_read_it() -> None:
     assert "# TYPE wxgate_dispatch_behind gauge" in lines
     assert r'wxgate_dispatch_waiting{destination="http://x/\"y\""} 1' in lines
     assert 'wxgate_dispatch_parked{destination="upstream:orders"} 0' in lines
+    assert "# TYPE wxgate_dispatch_opened_total counter" in lines
     assert len(lines) == len(COLUMNS) * 4
 
 

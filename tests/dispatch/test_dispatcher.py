@@ -20,6 +20,7 @@ from wxgate.errors import (
     SinkRetryError,
     StoreError,
 )
+from wxgate.guard.breaker import Rules
 
 from .clockwork import loop, play
 from .world import Graveyard, Message, Service, World, busy, in_order, refused
@@ -397,6 +398,72 @@ def test_a_sink_that_never_waits_leaves_the_loop_to_others() -> None:
     play(run())
 
 
+def test_a_slow_destination_is_left_alone_and_taken_up_again_gently() -> None:
+    """D2: though it takes everything, its breaker opens; then the load grows with its answers."""
+
+    async def run() -> None:
+        slowness = 2.0
+
+        async def behave(_: str, __: int) -> bytes:
+            await asyncio.sleep(slowness)
+            return b""
+
+        service = Service(behave)
+        rules = Rules(calls=20, slow_after=1.0, full=16)
+        world = World(service, limits=Limits(concurrency=16, breaker=rules))
+        world.resume()
+        for at in range(200):
+            world.record(f"k{at}")
+        await asyncio.sleep(4.5)
+        assert world.dispatcher.snapshot()[0].breaker == "open"
+        assert world.board.total("x:0", "opened") == 1
+        assert len(service.taken) == 32
+        slowness = 0.1
+        begun_before = service.open
+        opens = []
+        for seconds in (0.55, 0.1, 0.1):
+            await asyncio.sleep(seconds)
+            opens.append(service.open - begun_before)
+        assert opens == [1, 2, 4]
+        await loop().rest()
+        assert service.most_open == 16
+        assert world.left() == []
+
+    play(run())
+
+
+def test_retries_in_vain_are_bounded_and_what_is_new_is_tried() -> None:
+    """A service that fails for most keys gets a few retries a second, not one for each key."""
+
+    async def run() -> None:
+        healed = False
+
+        async def behave(name: str, _: int) -> bytes:
+            if name.startswith("bad") and not healed:
+                raise busy(500)
+            return b""
+
+        service = Service(behave)
+        retry = Schedule(first=1.0, factor=1.0, max=1.0, budget=0.1, budget_floor=2.0)
+        world = World(service, limits=Limits(retry=retry, breaker=Rules(in_a_row=1000, errors=1.0)))
+        world.resume()
+        for at in range(600):
+            world.record(f"bad{at}")
+            world.record(f"good{at}")
+            await asyncio.sleep(0.1)
+        retries = len(service.log) - 1200
+        assert 100 < retries <= 20 + 0.1 * 600 + 2.0 * 60 + 16
+        assert world.board.total("x:0", "postponed") > 1000
+        assert sum(name.startswith("good") for name in service.taken) == 600
+        healed = True
+        start = loop().time()
+        await loop().rest()
+        assert world.left() == []
+        assert loop().time() - start <= 2.0
+
+    play(run())
+
+
 def test_a_flapping_destination_is_served_whenever_it_is_up() -> None:
     """Half-open never sticks, and all is delivered in the end."""
 
@@ -410,11 +477,14 @@ def test_a_flapping_destination_is_served_whenever_it_is_up() -> None:
         service = Service(behave)
         world = World(service, limits=Limits(queue=64, concurrency=8, retry=Schedule(max=3.0)))
         world.resume()
+        start = loop().time()
         for at in range(3000):
             world.record(f"k{at % 300}")
             await asyncio.sleep(0.005)
         await loop().rest()
         assert world.left() == []
+        # Swings no faster than it may: it stays open for a second at least.
+        assert 1 <= world.board.total("x:0", "opened") <= loop().time() - start
         assert in_order(service.taken)
         assert len(set(service.taken)) == len(service.taken) == 3000
 

@@ -1,73 +1,85 @@
-"""The gate: what closes it, what passes while it is closed, what opens it."""
+"""The gate: a destination's breaker and retry budget, side by side."""
 
 from __future__ import annotations
 
-from wxgate.dispatch.gate import CLOSES_AFTER, Gate
+from functools import partial
+
+from wxgate.dispatch.gate import Gate
+from wxgate.dispatch.lane import Item, Lane
+from wxgate.dispatch.place import Limits
 from wxgate.dispatch.retry import Schedule
+from wxgate.dispatch.waits import Waits
+from wxgate.guard.breaker import Rules
+
+from .world import Message
+
+LIMITS = Limits(
+    retry=Schedule(first=1.0, factor=2.0, max=60.0, budget=0.0, budget_floor=1.0),
+    breaker=Rules(in_a_row=5, calls=1000),
+)
 
 
 def gate() -> Gate:
     """A gate without jitter."""
-    return Gate(Schedule(first=1.0, factor=2.0, max=60.0), lambda: 1.0)
+    return Gate(LIMITS, lambda: 1.0, 100.0)
 
 
-def closed(now: float = 100.0) -> Gate:
-    """A gate that has just closed."""
+def closed() -> Gate:
+    """A gate that closed at 100."""
     one = gate()
-    states = [one.failed(now, None, first=True, probe=False) for _ in range(CLOSES_AFTER)]
-    assert states == [False] * (CLOSES_AFTER - 1) + [True]
+    fail = partial(one.failed, (0, 100.0), 100.0, first=True, after=None)
+    assert [fail() for _ in range(5)] == [False] * 4 + [True]
     return one
 
 
-def test_it_closes_after_several_first_tries_in_a_row() -> None:
-    """An answer in between starts the count anew; repeated tries of one message do not count."""
-    one = gate()
-    for _ in range(3):
-        for _ in range(CLOSES_AFTER - 1):
-            assert not one.failed(0.0, None, first=True, probe=False)
-        assert not one.answered()
-    for _ in range(100):
-        assert not one.failed(0.0, None, first=False, probe=False)
-    assert one.admits(0.0)
-    assert not one.enter()
+def lane(attempts: int) -> Lane:
+    """A lane whose head was tried so often."""
+    message = Message(1, "k")
+    one = Lane("k")
+    one.items.append(Item(1, 0, message, message.event, ()))
+    one.items[0].attempts = attempts
+    return one
 
 
-def test_closed_it_admits_one_probe_at_a_time() -> None:
-    """On the schedule of retries."""
-    one = closed(100.0)
+def test_closed_it_admits_a_probe_on_the_schedule_of_retries() -> None:
+    """One at a time, and none before its time."""
+    one = closed()
+    assert one.closed
     assert not one.admits(100.9)
-    assert one.waits_until == 101.0
-    assert one.admits(101.0)
-    assert one.enter()
-    assert not one.admits(102.0)
-    assert one.waits_until is None
-    assert not one.failed(102.0, None, first=True, probe=True)
-    assert one.waits_until == 104.0
-
-
-def test_what_started_before_it_closed_neither_delays_nor_hastens_the_probe() -> None:
-    """Stragglers fail late; one that is answered opens it."""
-    one = closed(100.0)
-    assert not one.failed(100.5, None, first=True, probe=False)
-    assert one.waits_until == 101.0
-    assert one.answered()
-    assert one.admits(100.5)
-    assert not one.answered()
-
-
-def test_a_probe_that_says_nothing_gives_its_turn_back() -> None:
-    """Half-open never sticks."""
-    one = closed(100.0)
-    assert one.enter()
-    one.leave(probe=False)
+    assert one.breaker.waits_until == 101.0
+    probe = one.begin(101.0)
     assert not one.admits(101.0)
-    one.leave(probe=True)
+    one.leave(probe)
     assert one.admits(101.0)
+    assert one.failed(one.begin(101.0), 102.0, first=False, after=None)
+    assert one.breaker.waits_until == 104.0
 
 
 def test_it_waits_as_long_as_the_destination_asks() -> None:
     """Retry-After holds for the probes too."""
-    one = closed(100.0)
-    one.enter()
-    one.failed(101.0, 30.0, first=True, probe=True)
-    assert one.waits_until == 131.0
+    one = closed()
+    one.failed(one.begin(101.0), 101.0, first=True, after=30.0)
+    assert one.breaker.waits_until == 131.0
+
+
+def test_retries_in_vain_use_the_budget_up_and_first_tries_pass() -> None:
+    """Then a lane that was tried before waits once more, without losing a try."""
+    one, waits = gate(), Waits()
+    for _ in range(10):
+        assert one.passes(lane(1), waits, 100.0, 0)
+        one.failed(one.begin(100.0), 100.0, first=False, after=None)
+    assert not one.passes(lane(1), waits, 100.0, 0)
+    assert one.passes(lane(0), waits, 100.0, 0)
+    assert one.postponed == 1
+    assert waits.next == 101.0
+    assert one.passes(waits.due(101.0)[0], waits, 101.0, 0)
+
+
+def test_a_probe_in_vain_costs_no_budget() -> None:
+    """The breaker bounds them already."""
+    one = closed()
+    now = 100.0
+    for _ in range(20):
+        now = one.breaker.waits_until or now
+        one.failed(one.begin(now), now, first=False, after=None)
+    assert one.passes(lane(1), Waits(), 100.0, 0)

@@ -152,7 +152,8 @@ class Stand:
             )
             if (
                 accepted == delivered + buried
-                and delivered == len(self.sink.shelf.taken)
+                # Twice taken is once counted: of the first time the gateway never heard.
+                and delivered == len(self.sink.shelf.taken) - self.sink.shelf.duplicates
                 and accepted + repeated >= self.driver.books.answered
                 and refused >= self.driver.books.refused
             ):

@@ -228,6 +228,11 @@ def test_d2_one_bad_service(row: str, tmp_path: Path, mode: Mode) -> None:
             missing = events - on.sink.shelf.numbers.keys()
             on.hold(not missing, f"{len(missing)} messages wait for another service")
             on.hold(bad.shelf.most_open <= 16, f"{bad.shelf.most_open} open at once")
+
+            async def is_left_alone() -> bool:
+                return (await on.gateway.metrics())["wxgate_dispatch_opened_total"] > 0
+
+            await on.gateway.until(is_left_alone)
             bad.mode = OK
             await on.drained_into(bad)
             on.sink.shelf.add(bad.shelf)

@@ -8,6 +8,7 @@ from runpy import run_module
 
 import msgspec
 import pytest
+from wxgate.settings.breaker import Breaker
 from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.hub import Hub
@@ -53,7 +54,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    general = {Server, Journal, State, Redis, Dispatch, Retry, Route, When}
+    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Route, When}
     assert tables() == {*general, *ACCOUNTS, Upstream, Node, Stream}
 
 

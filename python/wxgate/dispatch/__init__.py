@@ -5,8 +5,8 @@ cannot take holds up nothing else.
 
 `build` makes the destinations of a configuration and `dispatcher` runs them. `destination` is one
 of them: its `lane`s are what it holds in memory, its `reader` is its place in the journal, its
-`crew` makes the tries; `retry`, `gate` and `waits` say when, and `dead` keeps what nobody takes.
-`board` shows the figures.
+`crew` makes the tries; `retry`, `waits` and the `gate` (breaker and retry budget) say when, and
+`dead` keeps what nobody takes. `board` shows the figures.
 """
 
 from wxgate.dispatch.board import Board

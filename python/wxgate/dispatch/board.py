@@ -17,11 +17,15 @@ _GAUGES = {
     "waiting": "Routing keys that wait for a retry.",
     "held": "Undelivered messages in memory.",
     "parked": "Workers to which the destination said 410: they try nothing more.",
-    "down": "Workers for which it failed several times in a row: they only probe it.",
+    "down": "Workers whose circuit breaker is not closed: they only probe it.",
     "behind": "Workers with undelivered messages that are not in memory.",
     "lost": "Messages that a journal could not give back.",
 }
-COLUMNS = tuple(_GAUGES)
+_COUNTERS = {
+    "opened": "Times that a circuit breaker opened.",
+    "postponed": "Retries put off because too many others failed: the retry budget was spent.",
+}
+COLUMNS = (*_GAUGES, *_COUNTERS)
 """What a worker publishes of a destination, in this order."""
 _WORD = 8
 
@@ -66,9 +70,13 @@ class Board:
     def render(self) -> Iterator[str]:
         """Yield lines in Prometheus' text format."""
         for column, meaning in _GAUGES.items():
-            metric = f"wxgate_dispatch_{column}"
-            yield f"# HELP {metric} {meaning}"
-            yield f"# TYPE {metric} gauge"
-            for name in self._names:
-                label = name.replace("\\", r"\\").replace('"', r"\"")
-                yield f'{metric}{{destination="{label}"}} {self.total(name, column)}'
+            yield from self._metric(column, f"wxgate_dispatch_{column}", "gauge", meaning)
+        for column, meaning in _COUNTERS.items():
+            yield from self._metric(column, f"wxgate_dispatch_{column}_total", "counter", meaning)
+
+    def _metric(self, column: str, metric: str, kind: str, meaning: str) -> Iterator[str]:
+        yield f"# HELP {metric} {meaning}"
+        yield f"# TYPE {metric} {kind}"
+        for name in self._names:
+            label = name.replace("\\", r"\\").replace('"', r"\"")
+            yield f'{metric}{{destination="{label}"}} {self.total(name, column)}'

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from wxgate.dispatch.place import Limits, Place
 from wxgate.dispatch.pool import PlainFunctionSink, Pool
 from wxgate.dispatch.retry import Schedule
+from wxgate.guard.breaker import Rules
 from wxgate.settings.problems import UnfitError
 from wxgate.settings.stream import Stream
 from wxgate.sinks.function import FunctionSink
@@ -20,11 +23,16 @@ if TYPE_CHECKING:
 
     from wxgate.handlers import Registered
     from wxgate.settings import Settings
+    from wxgate.settings.breaker import Breaker
     from wxgate.settings.dispatch import Retry
     from wxgate.settings.texts import Target
 
 _CONNECT = 1.0
 """Seconds in which a node has to accept a connection."""
+_SLOW = 0.8
+"""Of a timeout: a try that takes longer is slow, unless the settings say when it is."""
+_PATIENCE = 3.0
+"""Timeouts after which a probe is replaced: the sink, and then the crew, should have ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,7 @@ def _upstream(settings: Settings, name: str, place: str) -> Place:
         timeout=upstream.timeout + _CONNECT * len(upstream.nodes),
         batch=upstream.batch,
         retry=_schedule(upstream.retry),
+        breaker=_rules(upstream.breaker, upstream.timeout, upstream.concurrency),
     )
     return Place(name, sink, limits)
 
@@ -172,11 +181,26 @@ def _limits(settings: Settings) -> Limits:
         concurrency=table.concurrency,
         timeout=table.timeout,
         retry=_schedule(table.retry),
+        breaker=_rules(table.breaker, table.timeout, table.concurrency),
     )
 
 
 def _schedule(retry: Retry) -> Schedule:
-    return Schedule(first=retry.first, factor=retry.factor, max=retry.max, give_up=retry.give_up)
+    return msgspec.convert(retry, Schedule, from_attributes=True)
+
+
+def _rules(breaker: Breaker, timeout: float, concurrency: int) -> Rules:
+    return Rules(
+        window=breaker.window,
+        calls=breaker.calls,
+        errors=breaker.errors,
+        slow=breaker.slow,
+        slow_after=timeout * _SLOW if breaker.slow_after is None else breaker.slow_after,
+        in_a_row=breaker.in_a_row,
+        probes=breaker.probes,
+        patience=_PATIENCE * timeout,
+        full=concurrency,
+    )
 
 
 def _name(function: Any) -> str:  # noqa: ANN401 (anything that can be called)

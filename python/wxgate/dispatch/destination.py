@@ -22,10 +22,12 @@ from wxgate.dispatch.reader import Reader
 from wxgate.dispatch.timer import Timer
 from wxgate.dispatch.waits import Waits
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
+from wxgate.guard.breaker import Circuit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wxgate.dispatch.gate import Attempt
     from wxgate.dispatch.lane import Item, Lane
     from wxgate.dispatch.message import Live, Log
     from wxgate.dispatch.place import Desk, Place
@@ -53,7 +55,7 @@ class Destination:
         self._now = desk.loop.time
         self._window = Window(limits.queue, _WINDOW_BYTES)
         self._reader = Reader(index, self._window, desk.nodes)
-        self._gate = Gate(limits.retry, desk.random)
+        self._gate = Gate(limits, desk.random, self._now())
         self._waits = Waits()
         self._crew = Crew(desk.loop, self, limits.concurrency)
         self._timer = Timer(desk.loop, self._plan)
@@ -92,20 +94,25 @@ class Destination:
 
     def take(self) -> Lane | None:
         """Return the next lane to serve, if any may be served."""
-        if not self._window.ready or self._parked or self._stopping:
-            return None
-        if not self._gate.closed:
-            return self._window.ready.popleft()
-        return self._window.freshest() if self._gate.admits(self._now()) else None
+        window, gate = self._window, self._gate
+        while window.ready and not (self._parked or self._stopping) and gate.admits(self._now()):
+            if gate.closed:
+                return window.freshest()
+            lane = window.ready.popleft()
+            if gate.passes(lane, self._waits, self._now(), self._delivered):
+                return lane
+            window.yield_places(lane)
+            self._plan()
+        return None
 
     async def serve(self, lane: Lane, task: asyncio.Task[None]) -> None:
         """Try to deliver the head of a lane, and with it what may share its batch."""
-        probe = self._gate.closed and self._gate.enter()
+        attempt = self._gate.begin(self._now())
         item = lane.items[0]
-        if item.message is None and not self._restore(lane, item, probe=probe):
+        if item.message is None and not self._restore(lane, item, attempt):
             return
-        batch = self._gather(lane) if self._limits.batch > 1 and not probe else None
-        self._crew.begin(task, self._now() + self._timeout)
+        batch = self._gather(lane) if self._limits.batch > 1 and not self._gate.closed else None
+        self._crew.begin(task, attempt[1] + self._timeout)
         self._plan()
         answer = b""
         error: Exception | None = None
@@ -115,7 +122,7 @@ class Destination:
             else:
                 await batch.deliver(self._sink)
         except asyncio.CancelledError:
-            if not self._may_go_on(task, probe=probe):
+            if not self._may_go_on(task, attempt):
                 raise
             error = SinkRetryError(f"no answer within {self._timeout:g} s")
         except Exception as caught:  # noqa: BLE001 (a handler of the team's own may raise anything)
@@ -123,11 +130,11 @@ class Destination:
         finally:
             self._crew.end(task)
         if batch is not None:
-            self._conclude(batch, error)
+            self._conclude(batch, error, attempt)
         elif error is None:
-            self._taken(lane, item, answer)
+            self._taken(lane, item, answer, attempt)
         else:
-            await self._failed(lane, item, error, probe=probe)
+            await self._failed(lane, item, error, attempt)
 
     async def _deliver(self, item: Item) -> bytes:
         if self._takes_items and isinstance(self._sink, ItemSink):
@@ -138,18 +145,18 @@ class Destination:
     def _gather(self, lane: Lane) -> Batch | None:
         return gather(lane, self._window.ready, self._limits.batch)
 
-    def _may_go_on(self, task: asyncio.Task[None], *, probe: bool) -> bool:
+    def _may_go_on(self, task: asyncio.Task[None], attempt: Attempt) -> bool:
         """Whether a cancelled try was merely too slow, or cancelled by the handler itself."""
         if self._crew.is_overdue(task) or not task.cancelling():
             return True
-        self._gate.leave(probe=probe)
+        self._gate.leave(attempt)
         return False
 
     # What comes of a try
 
-    def _taken(self, lane: Lane, item: Item, answer: bytes) -> None:
+    def _taken(self, lane: Lane, item: Item, answer: bytes, attempt: Attempt) -> None:
         self._delivered += 1
-        self._answered()
+        self._answered(attempt)
         if item.wait:
             self._desk.waiters.answer(item.seq, self._index, answer)
         self._finish(lane, item)
@@ -159,37 +166,43 @@ class Destination:
         self._window.finish(lane, 1)
         self._plan()
 
-    def _answered(self) -> None:
-        """Open the gate; what waited only because of it goes at once."""
-        if self._gate.answered():
-            _LOG.warning("%s answers again", self.name)
+    def _answered(self, attempt: Attempt) -> None:
+        """Tell the gate; if it lets more pass now, that is what waited only because of it."""
+        was_closed = self._gate.closed
+        if not self._gate.answered(attempt, self._now()):
+            return
+        if self._gate.breaker.circuit is not Circuit.OPEN:
             self._window.ready.extend(self._waits.release())
-            self._call(len(self._window.ready))
+        if self._gate.closed != was_closed:
+            how = "answers again" if was_closed else "is too slow, and is only probed"
+            _LOG.warning("%s %s", self.name, how)
+        self._plan()
 
-    async def _failed(self, lane: Lane, item: Item, error: Exception, *, probe: bool) -> None:
+    async def _failed(self, lane: Lane, item: Item, error: Exception, attempt: Attempt) -> None:
         if isinstance(error, SinkGoneError):
             self._park([lane], error)
-            self._gate.leave(probe=probe)
+            self._gate.leave(attempt)
             return
         item.attempts += 1
         if isinstance(error, SinkRefusedError):
-            self._answered()
+            self._answered(attempt)
             await self._bury(lane, item, f"refused: {error}")
             return
         after = error.after if isinstance(error, SinkRetryError) else None
-        self._note_failure(after, error, first=item.attempts == 1, probe=probe)
+        self._note_failure(after, error, attempt, first=item.attempts == 1)
         if self._limits.retry.over(item.accepted, self._desk.clock()):
             await self._bury(lane, item, f"gave_up: {_cause(error)}")
         else:
             self._wait(lane, item, after)
 
     def _note_failure(
-        self, after: float | None, error: Exception, *, first: bool, probe: bool
+        self, after: float | None, error: Exception, attempt: Attempt, *, first: bool
     ) -> None:
         self._retried += 1
         if first and not isinstance(error, SinkError):
             _LOG.error("%s: a handler raised %s", self.name, _place_of(error))
-        if self._gate.failed(self._now(), after, first=first, probe=probe):
+        was_closed = self._gate.closed
+        if self._gate.failed(attempt, self._now(), first=first, after=after) and not was_closed:
             _LOG.warning("%s fails, and is only probed: %s", self.name, _cause(error))
 
     def _wait(self, lane: Lane, item: Item, after: float | None) -> None:
@@ -233,13 +246,14 @@ class Destination:
         self._desk.waiters.fail(item.seq, self._index, SinkRefusedError(reason))
         self._finish(lane, item)
 
-    def _conclude(self, batch: Batch, error: Exception | None) -> None:
+    def _conclude(self, batch: Batch, error: Exception | None, attempt: Attempt) -> None:
         """See to a batch. One that failed as a whole is taken apart, to find out why."""
         if isinstance(error, SinkGoneError):
             self._park(batch.lanes, error)
+            self._gate.leave(attempt)
             return
         if error is None:
-            self._answered()
+            self._answered(attempt)
             self._delivered += len(batch.items)
             self._settled += [item.seq for item in batch.items]
             for lane, count in batch.parts:
@@ -247,30 +261,30 @@ class Destination:
             self._plan()
             return
         if isinstance(error, SinkRefusedError):
-            self._answered()
+            self._answered(attempt)
             batch.take_apart()
             self._window.ready.extend(batch.lanes)
             self._call(len(batch.lanes))
             return
         after = error.after if isinstance(error, SinkRetryError) else None
         first = batch.blame()
-        self._note_failure(after, error, first=first, probe=False)
+        self._note_failure(after, error, attempt, first=first)
         if not self._gate.closed:
             batch.take_apart()
         for lane in batch.lanes:
             self._wait(lane, lane.items[0], after)
 
-    def _restore(self, lane: Lane, item: Item, *, probe: bool) -> bool:
+    def _restore(self, lane: Lane, item: Item, attempt: Attempt) -> bool:
         """Read a message again of which only its place was kept."""
         try:
             found = self._reader.again(item)
         except OSError as error:
-            self._gate.leave(probe=probe)
+            self._gate.leave(attempt)
             self._complain(error)
             self._wait(lane, item, _PAUSE)
             return False
         if not found:
-            self._gate.leave(probe=probe)
+            self._gate.leave(attempt)
             self._lost += 1
             _LOG.critical("%s: the journal has lost message %d", self.name, item.seq)
             self._window.finish(lane, 1)
@@ -281,7 +295,7 @@ class Destination:
 
     def _call(self, count: int = 1) -> None:
         """Have workers look at the lanes that have become ready."""
-        if self._gate.closed or self._parked:
+        if self._parked or not self._gate.breaker.plain:
             self._plan()
         else:
             self._crew.wake(count)
@@ -304,7 +318,8 @@ class Destination:
         if self._reader.wants and not self._parked and now >= self._again_at:
             self._read()
         if window.ready and not self._parked and self._gate.admits(now):
-            self._crew.wake(1 if self._gate.closed else len(window.ready))
+            ready = len(window.ready)
+            self._crew.wake(ready if self._gate.breaker.plain else min(ready, self._gate.room))
         self._crew.watch()
         self._timer.set(self._next())
 
@@ -318,6 +333,8 @@ class Destination:
             self._gate.closed,
             self._reader.behind,
             self._lost,
+            self._gate.breaker.opened,
+            self._gate.postponed,
         )
 
     def _report(self) -> None:
@@ -356,7 +373,7 @@ class Destination:
         """When something is due without anything happening before; None for never."""
         times = [self._waits.next]
         if self._window.ready and not self._parked:
-            times.append(self._gate.waits_until)
+            times.append(self._gate.breaker.waits_until)
         if self._again_at > self._now():
             times.append(self._again_at)
         return min((time for time in times if time is not None), default=None)
@@ -390,6 +407,7 @@ class Destination:
             held=self._window.held,
             parked=self._parked,
             down=self._gate.closed,
+            breaker=self._gate.breaker.circuit,
             behind=self._reader.behind,
             oldest=self._window.oldest(),
         )

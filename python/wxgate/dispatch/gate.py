@@ -1,79 +1,87 @@
-"""Whether a whole destination is down. Pure: time is an argument, in seconds.
+"""What may be tried at a destination: its circuit breaker and its retry budget together.
 
-Open, everything passes. After several messages in a row failed at their first try, it closes: then
-one try at a time passes, the probe, on the schedule of retries, until one gets an answer. A message
-that fails again and again says nothing new, so a stuck key alone never closes the gate.
+A stuck key alone never opens the breaker, since only first tries count as failures. Where it opens,
+messages wait in the journal; it stays open on the schedule of retries, or as long as the
+destination asked for.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from wxgate.guard.breaker import Breaker, Circuit
+from wxgate.guard.budget import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wxgate.dispatch.retry import Schedule
+    from wxgate.dispatch.lane import Lane
+    from wxgate.dispatch.place import Limits
+    from wxgate.dispatch.waits import Waits
 
-CLOSES_AFTER = 5
-"""First tries that fail in a row."""
+    Attempt = tuple[int, float]
+    """A try: its token of the breaker, and when it began."""
 
 
 class Gate:
     """The gate in front of one destination."""
 
-    __slots__ = ("_failed", "_probes", "_probing", "_random", "_schedule", "closed", "probe_at")
+    __slots__ = ("_budget", "_postpone", "breaker", "postponed")
 
-    def __init__(self, schedule: Schedule, random: Callable[[], float]) -> None:
-        """Start open."""
-        self._schedule = schedule
-        self._random = random
-        self._failed = 0
-        self._probes = 0
-        self._probing = False
-        self.closed = False
-        self.probe_at = 0.0
+    def __init__(self, limits: Limits, random: Callable[[], float], now: float) -> None:
+        """Let everything pass."""
+        retry = limits.retry
+        self.breaker = Breaker(limits.breaker, partial(retry.delay, random=random))
+        self._budget = RetryBudget(retry.budget, retry.budget_floor, now)
+        self._postpone = partial(retry.delay, 1, None, random)
+        self.postponed = 0
+        """Retries that were put off because too many others failed."""
 
     @property
-    def waits_until(self) -> float | None:
-        """When the next probe may go; None while open, or while one is under way."""
-        return self.probe_at if self.closed and not self._probing else None
+    def closed(self) -> bool:
+        """Whether the destination is down: at most probes pass."""
+        return self.breaker.circuit is not Circuit.CLOSED
+
+    @property
+    def room(self) -> int:
+        """For how many tries workers are to be woken; only where not everything passes."""
+        return max(1, self.breaker.room)
 
     def admits(self, now: float) -> bool:
         """Whether a try may start."""
-        return not self.closed or (not self._probing and now >= self.probe_at)
+        return self.breaker.plain or self.breaker.admits(now)
 
-    def enter(self) -> bool:
-        """Start an admitted try; return whether it is the probe, which ``leave`` wants to know."""
-        self._probing = self.closed
-        return self._probing
+    def passes(self, lane: Lane, waits: Waits, now: float, delivered: int) -> bool:
+        """Whether the head of an admitted lane may be tried; if not, it waits among ``waits``.
 
-    def leave(self, *, probe: bool) -> None:
+        ``delivered`` counts what the destination has taken.
+        """
+        if not lane.items[0].attempts or self._budget.allows(now, delivered):
+            return True
+        self.postponed += 1
+        waits.add(lane, now + self._postpone(), patient=False)
+        return False
+
+    def begin(self, now: float) -> Attempt:
+        """Start an admitted try, which ends with one of the following."""
+        return self.breaker.begin(now), now
+
+    def leave(self, attempt: Attempt) -> None:
         """End a try that says nothing of the destination, such as one that was called off."""
-        if probe:
-            self._probing = False
+        self.breaker.leave(attempt[0])
 
-    def answered(self) -> bool:
-        """Note that the destination answered, be it with a no; return whether that opened it."""
-        self._failed = 0
-        opened = self.closed
-        self.closed = self._probing = False
-        return opened
+    def answered(self, attempt: Attempt, now: float) -> bool:
+        """Note that the destination answered, be it with a no; return whether that changed it."""
+        token, began = attempt
+        return self.breaker.answered(token, now, now - began)
 
-    def failed(self, now: float, after: float | None, *, first: bool, probe: bool) -> bool:
-        """Note that a try failed; return whether that closed it.
+    def failed(self, attempt: Attempt, now: float, *, first: bool, after: float | None) -> bool:
+        """Note that a try failed; return whether that changed it.
 
         ``first`` says whether it was the message's first try.
         """
-        if not self.closed:
-            self._failed += first
-            if self._failed < CLOSES_AFTER:
-                return False
-            self.closed, self._probes = True, 0
-        elif not probe:
-            # It started before the gate closed.
-            return False
-        closing = self._probes == 0
-        self._probing = False
-        self._probes += 1
-        self.probe_at = now + self._schedule.delay(self._probes, after, self._random)
-        return closing
+        token, began = attempt
+        if not first and not token:
+            self._budget.spend()
+        return self.breaker.failed(token, now, now - began, first=first, after=after)

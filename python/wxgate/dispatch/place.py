@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wxgate.dispatch.retry import Schedule
+from wxgate.guard.breaker import Rules
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,6 +35,7 @@ class Limits:
     batch: int = 1
     """Messages in one try."""
     retry: Schedule = field(default_factory=Schedule)
+    breaker: Rules = field(default_factory=partial(Rules, errors=0.9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class Standing:
     parked: bool
     """Whether it said 410, and nothing more is tried."""
     down: bool
-    """Whether it failed several times in a row, and is only probed."""
+    """Whether its breaker is not closed: it is only probed."""
+    breaker: str
+    """``closed``, ``open`` or ``half_open``."""
     behind: bool
     """Whether messages wait in the journal that are not in memory."""
     oldest: int | None

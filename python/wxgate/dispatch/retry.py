@@ -24,6 +24,10 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """No delay is longer."""
     give_up: float = 86400.0
     """Age, counted from acceptance, after which a failed try is the last."""
+    budget: float = 0.2
+    """Retries in vain for each delivery, beyond which the others are put off."""
+    budget_floor: float = 10.0
+    """Retries in vain each second that are allowed whatever is delivered."""
 
     def delay(self, attempts: int, after: float | None, random: Callable[[], float]) -> float:
         """Return the seconds to wait after ``attempts`` failed tries.

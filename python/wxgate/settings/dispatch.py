@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from wxgate.settings.breaker import Breaker, BreakerTable
 from wxgate.settings.table import Table
 
 Queue = Annotated[
@@ -32,6 +33,22 @@ class Retry(Table, frozen=True, kw_only=True):
             description="Age, since acceptance, after which a failed try is the last one.",
         ),
     ] = 86400.0
+    budget: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Retries in vain for each delivery; beyond it the others are put off.",
+        ),
+    ] = 0.2
+    budget_floor: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=100000,
+            description="Retries in vain a second that are allowed whatever is delivered.",
+        ),
+    ] = 10.0
 
 
 RetryTable = Annotated[
@@ -63,3 +80,4 @@ class Dispatch(Table, frozen=True, kw_only=True):
         Meta(gt=0, le=300, description="Seconds of a try; a function that is not async has none."),
     ] = 5.0
     retry: RetryTable = Retry()
+    breaker: BreakerTable = Breaker()

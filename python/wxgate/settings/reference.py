@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.settings.breaker import Breaker
 from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
@@ -67,6 +68,7 @@ def reference() -> str:
         _section("### `redis` of a stream", RedisPlace),
         _section("## `[dispatch]`", Dispatch),
         _section("### `retry`", Retry),
+        _section("### `breaker`", Breaker),
         _section("## `[[route]]`", Route),
         _section("### `when`", When),
     ]

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from wxgate.settings.breaker import Breaker, BreakerTable
 from wxgate.settings.dispatch import Queue, Retry, RetryTable
 from wxgate.settings.shapes import HeaderValue
 from wxgate.settings.table import Table
@@ -76,6 +77,7 @@ class Upstream(Table, frozen=True, kw_only=True):
     ] = 1
     queue: Queue = 1024
     retry: RetryTable = Retry()
+    breaker: BreakerTable = Breaker()
     headers: Annotated[
         dict[HeaderName, HeaderValue],
         Meta(

@@ -163,6 +163,7 @@ def _stream(settings: Settings, name: str, place: str) -> Place:
         timeout=stream.timeout,
         batch=stream.batch,
         retry=_schedule(stream.retry),
+        breaker=_rules(stream.breaker, stream.timeout, 1),
     )
     sink = StreamSink(
         Root(where.prefix, place),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from wxgate.settings.breaker import Breaker, BreakerTable
 from wxgate.settings.dispatch import Queue, Retry, RetryTable
 from wxgate.settings.redis import RedisPlace
 from wxgate.settings.table import Table
@@ -39,3 +40,4 @@ class Stream(Table, frozen=True, kw_only=True):
     ] = 5.0
     queue: Queue = 1024
     retry: RetryTable = Retry()
+    breaker: BreakerTable = Breaker()

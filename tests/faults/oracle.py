@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .sink import Shelf
 
 _SHOWN = 5
+RECENT = 2.0
+"""Seconds before a kill within which a delivery may not have been noted yet: a disk at a sync."""
 ACKNOWLEDGED = "success"
 """The documented answer to a message whose own reply is not known: late, or lost by a crash."""
 
@@ -77,8 +79,11 @@ def _loss(books: Books, shelf: Shelf, buried: AbstractSet[int]) -> Iterator[str]
         yield f"buried, and delivered all the same: {_some(both)}"
 
 
-def _duplicates(shelf: Shelf, bounds: Bounds) -> Iterator[str]:
-    """Each needs an outage between the first time and the second, and an outage has few."""
+def repeated(shelf: Shelf, outages: Sequence[Outage]) -> tuple[Counter[float], list[int]]:
+    """Messages taken again: how many each outage explains, and those that none does.
+
+    One explains what was taken shortly before it or while it lasted, and came again since.
+    """
     last: dict[int, float] = {}
     explained: Counter[float] = Counter()
     unexplained: list[int] = []
@@ -87,12 +92,18 @@ def _duplicates(shelf: Shelf, bounds: Bounds) -> Iterator[str]:
         last[one.number] = one.at
         if former is None:
             continue
-        for outage in bounds.outages:
-            if former <= outage.up and one.at >= outage.down:
+        for outage in outages:
+            if outage.down - RECENT <= former <= outage.up and one.at >= outage.down:
                 explained[outage.down] += 1
                 break
         else:
             unexplained.append(one.number)
+    return explained, unexplained
+
+
+def _duplicates(shelf: Shelf, bounds: Bounds) -> Iterator[str]:
+    """Each needs an outage, and an outage has few."""
+    explained, unexplained = repeated(shelf, bounds.outages)
     if len(unexplained) > bounds.duplicates:
         yield (
             f"{len(unexplained)} duplicates, {bounds.duplicates} allowed: {_some(set(unexplained))}"

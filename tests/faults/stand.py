@@ -22,12 +22,12 @@ from .shim import Rule, Shim
 from .sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 SEED = os.environ.get("WXGATE_FAULT_SEED") or str(random.SystemRandom().randrange(10**9))
 """Decides what is sent, when, and where the faults strike. Printed with every failure."""
-_RESULTS = os.environ.get("WXGATE_FAULT_RESULTS")
+RESULTS = os.environ.get("WXGATE_FAULT_RESULTS")
 
 _NUMBER = re.compile(r'"id": ?"[^"]*?(\d{15,})"')
 CONCURRENCY = 64
@@ -164,8 +164,8 @@ class Stand:
     def judge(self, bounds: Bounds = oracle.NONE, buried: AbstractSet[int] = frozenset()) -> None:
         """Write down the result, and raise if a promise was broken."""
         books, shelf = self.driver.books, self.sink.shelf
-        if _RESULTS:
-            self._record(Path(_RESULTS), len(oracle.lost(books, shelf, buried)))
+        if RESULTS:
+            self._record(Path(RESULTS), len(oracle.lost(books, shelf, buried)), bounds.outages)
         if found := oracle.faults(books, shelf, bounds, buried=buried):
             self.hold(False, "\n".join(found))
 
@@ -179,15 +179,17 @@ class Stand:
             f"--- the gateway's log, its end\n{self.gateway.said()[-4000:]}"
         )
 
-    def _record(self, results: Path, lost: int) -> None:
+    def _record(self, results: Path, lost: int, outages: Sequence[Outage]) -> None:
         books = self.driver.books
+        explained, unexplained = oracle.repeated(self.sink.shelf, outages)
         line = {
             "row": self.row,
             "cycles": self.cycles,
             "sent": len(books.said),
             "acknowledged": len(books.acknowledged),
             "lost": lost,
-            "duplicates": self.sink.shelf.duplicates,
+            "around_kills": explained.total(),
+            "otherwise": len(unexplained),
             "restart": max((one.up - one.down for one in self.outages), default=0.0),
             "seed": SEED,
         }

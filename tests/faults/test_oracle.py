@@ -68,6 +68,15 @@ def test_a_duplicate_needs_an_outage() -> None:
     assert "2 duplicates, 0 allowed" in faults(sent, twice, later)[0]
 
 
+def test_what_was_taken_long_before_a_kill_must_not_come_again() -> None:
+    """The kill hit nothing that was on its way: it has forgotten what it had noted."""
+    sent = books(said(FIRST, "success"))
+    again = shelf(FIRST)
+    again.put(Arrival(FIRST, f"id{FIRST}", "u", False, 10.0))
+    kill = Bounds(outages=[Outage(9.0, 9.5)], in_flight=2)
+    assert "1 duplicates, 0 allowed" in faults(sent, again, kill)[0]
+
+
 def test_an_invention_is_seen() -> None:
     """A message that nobody sent, an id for two, two ids for one, somebody else's key."""
     sent = books(said(FIRST, "success"))

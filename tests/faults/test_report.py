@@ -15,7 +15,8 @@ RUN = {
     "sent": 900,
     "acknowledged": 800,
     "lost": 0,
-    "duplicates": 7,
+    "around_kills": 7,
+    "otherwise": 0,
     "restart": 0.3,
     "seed": "5",
 }
@@ -23,11 +24,11 @@ RUN = {
 
 def test_runs_of_one_row_are_added_up() -> None:
     """Over batches and parameters; a run without cycles is one."""
-    other = {**RUN, "row": "a10_slow_sync[100]", "cycles": 0, "duplicates": 0}
+    other = {**RUN, "row": "a10_slow_sync[100]", "cycles": 0, "around_kills": 0}
     made = table([json.dumps(RUN), json.dumps(RUN), json.dumps(other)])
     assert made.splitlines()[2:] == [
-        "| A1 | kill -9 at random times under load | 40 | 1,600 | 0 | 14 | 5 |",
-        "| A10 | a sync takes 0.1 to 5 s | 1 | 800 | 0 | 0 | 5 |",
+        "| A1 | kill -9 at random times under load | 40 | 1,600 | 0 | 14 | 0 | 5 |",
+        "| A10 | a sync takes 0.1 to 5 s | 1 | 800 | 0 | 0 | 0 | 5 |",
     ]
 
 

@@ -34,6 +34,9 @@ pub(crate) struct Committer {
     retiring: Vec<u64>,
     /// What failed and no record says so yet.
     unsaid: Vec<Range<u64>>,
+    /// A group was dropped before anything of it was written, and with it what destinations had
+    /// taken: the segment goes on and has to say it anew.
+    owing: bool,
     /// Failures in a row.
     strikes: u32,
 }
@@ -48,6 +51,12 @@ pub(crate) struct Failure {
 impl Failure {
     fn refused(reason: Refusal) -> Self {
         let touched = false;
+        Self { reason, touched }
+    }
+
+    /// A frame could not be given its last form: the segment has no room for it.
+    fn unfinished() -> Self {
+        let (reason, touched) = (Refusal::Failed, true);
         Self { reason, touched }
     }
 
@@ -85,6 +94,7 @@ impl Committer {
             marks: Marks::default(),
             retiring: Vec::new(),
             unsaid: Vec::new(),
+            owing: false,
             strikes: 0,
         }
     }
@@ -100,6 +110,7 @@ impl Committer {
             let next = queue.next_seq;
             let seqs = std::mem::replace(&mut queue.seqs, next..next);
             let (closing, tidy) = (queue.closing, std::mem::take(&mut queue.tidy));
+            self.owing |= std::mem::take(&mut queue.forgot);
             drop(queue);
             if !self.group.is_empty() {
                 self.commit(&seqs);
@@ -137,6 +148,7 @@ impl Committer {
 
     fn succeed(&mut self, seqs: &Range<u64>) {
         self.strikes = 0;
+        self.owing = false;
         self.unsaid.clear();
         self.retire();
         let used = self.shared.ledger().bytes();
@@ -154,7 +166,7 @@ impl Committer {
             return Ok(());
         }
         let mut head = if lazy || self.fits() {
-            self.voids()
+            self.arrears()
         } else {
             self.rotate()?
         };
@@ -166,11 +178,11 @@ impl Committer {
         if active.at > 0 {
             active
                 .finish(&mut head, active.at, &mut self.marks)
-                .ok_or_else(|| Failure::refused(Refusal::Failed))?;
+                .ok_or_else(Failure::unfinished)?;
         }
         active
             .finish(&mut self.group, start, &mut self.marks)
-            .ok_or_else(|| Failure::refused(Refusal::Failed))?;
+            .ok_or_else(Failure::unfinished)?;
         let end = start + self.group.len() as u64;
         if self.shared.options.flaw == Flaw::EarlyAck {
             self.enter(end);
@@ -199,9 +211,16 @@ impl Committer {
         Ok(())
     }
 
-    /// Records of what failed since the last group that did not.
-    fn voids(&self) -> Vec<u8> {
+    /// Records of what failed since the last group that did not, and of what went with it.
+    fn arrears(&self) -> Vec<u8> {
         let (mut records, tag) = (Vec::new(), tag(&self.shared.options));
+        if self.owing {
+            let ledger = self.shared.ledger();
+            let checkpoint = ledger.checkpoint(&[]);
+            frame::begin(&mut records, Kind::Checkpoint, ledger.durable, tag, |out| {
+                checkpoint.put(out);
+            });
+        }
         for seqs in &self.unsaid {
             frame::begin(&mut records, Kind::Void, seqs.end - 1, tag, |out| {
                 put_void(out, seqs);
@@ -296,6 +315,8 @@ impl Committer {
         }
         if failure.touched {
             self.close_segment();
+        } else {
+            self.owing = true;
         }
         self.strikes += u32::from(failure.reason == Refusal::Failed);
         let mut queue = self.shared.queue();

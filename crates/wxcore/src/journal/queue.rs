@@ -55,6 +55,8 @@ pub(crate) struct Queue {
     pub(crate) used: u64,
     /// Somebody thinks that segments can go.
     pub(crate) tidy: bool,
+    /// A record of what a destination took found no room: the ledger alone knows it.
+    pub(crate) forgot: bool,
     pub(crate) closing: bool,
 }
 
@@ -118,6 +120,8 @@ impl Queue {
         if !idle && self.frames.len() < LAZY_BYTES {
             let seq = self.next_seq - 1;
             frame::begin(&mut self.frames, kind, seq, tag, fill);
+        } else {
+            self.forgot |= kind == Kind::Settled;
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use wxcore::journal::entry::digest;
 use wxcore::journal::options::Flaw;
@@ -80,8 +81,6 @@ struct Model {
     settled: [HashSet<String>; 3],
     /// The same, and synced: a later group was acknowledged.
     firm: [HashSet<String>; 3],
-    /// Whether the disk has failed since the last start.
-    troubled: bool,
     replies: Vec<(String, Vec<u8>)>,
     next: u64,
 }
@@ -95,21 +94,8 @@ impl Model {
         note
     }
 
-    /// A disk that fails takes along what was settled and not yet synced: it may come again, and
-    /// what had come before cannot be told from it until the next start.
-    fn before<'a>(&mut self, step: &'a Step) -> &'a Step {
-        if matches!(step, Step::FailSyncs(_) | Step::ShortWrites(_)) {
-            self.troubled = true;
-            self.firm = Default::default();
-        }
-        step
-    }
-
     fn acked(&mut self, note: Note, settled_before: &[HashSet<String>; 3]) {
         self.acked.push(note);
-        if self.troubled {
-            return;
-        }
         for (firm, settled) in self.firm.iter_mut().zip(settled_before) {
             firm.extend(settled.iter().cloned());
         }
@@ -167,7 +153,7 @@ impl Model {
 
 fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
     for step in steps {
-        match model.before(step) {
+        match step {
             Step::Append { sizes, to, wait } => {
                 let before = model.settled.clone();
                 let mut queued = Vec::new();
@@ -239,13 +225,20 @@ impl Durable for wxcore::journal::Journal {
     }
 }
 
-fn run(options: &Options, lives: &[Life], seed: u64) {
+/// Lives' ends by their kind, and what was acknowledged in them.
+#[derive(Debug, Default)]
+struct Tally {
+    kills: usize,
+    power_cuts: usize,
+    acknowledged: usize,
+}
+
+fn run(options: &Options, lives: &[Life], seed: u64) -> Tally {
     let sim = Sim::new(seed);
     let mut model = Model::default();
     for life in lives {
         let mut process = Process::start(&sim, options.clone()).expect("it opens");
         model.check(&process);
-        model.troubled = false;
         if let Some(after) = life.crash_after {
             sim.crash_after(after);
         }
@@ -262,6 +255,12 @@ fn run(options: &Options, lives: &[Life], seed: u64) {
     drop(process);
     let process = Process::start(&sim, options.clone()).expect("it opens after a clean end");
     model.check(&process);
+    let power_cuts = lives.iter().filter(|life| life.power_cut).count();
+    Tally {
+        kills: lives.len() - power_cuts,
+        power_cuts,
+        acknowledged: model.acked.len(),
+    }
 }
 
 fn cases(count: u32) -> Config {
@@ -293,6 +292,38 @@ fn nor_is_it_when_sealed() {
         Ok(())
     });
     tested.unwrap();
+}
+
+fn number(name: &str, default: usize) -> usize {
+    let told = std::env::var(name).ok();
+    told.and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// `make faults` asks for more, with its own seed, and reads the last line.
+#[test]
+fn power_cuts_anywhere_lose_nothing_and_repeat_nothing() {
+    let (wanted, seed) = (
+        number("FAULT_POWER_CUTS", 40),
+        number("WXGATE_FAULT_SEED", 1),
+    );
+    let config = Config {
+        rng_seed: RngSeed::Fixed(seed as u64),
+        ..cases(1)
+    };
+    let (mut runner, mut all) = (TestRunner::new(config), Tally::default());
+    while all.power_cuts < wanted {
+        let drawn = lives().new_tree(&mut runner).expect("lives").current();
+        let one = run(&options(16 << 10, &NAMES), &drawn.0, drawn.1);
+        all.kills += one.kills;
+        all.power_cuts += one.power_cuts;
+        all.acknowledged += one.acknowledged;
+    }
+    let Tally {
+        kills,
+        power_cuts,
+        acknowledged,
+    } = all;
+    println!("power cuts {power_cuts}, kills {kills}, acknowledged {acknowledged}");
 }
 
 #[test]

@@ -226,3 +226,32 @@ fn a_removed_folder_is_noticed() {
     ));
     assert!(matches!(at(&mut process, 3, 2), Ok(false)));
 }
+
+#[test]
+fn what_was_settled_beside_a_refused_group_stays_settled() {
+    let send = |process: &mut Process, number, size, seconds: i64| {
+        let now = UnixMillis(NOW.0 + seconds * 1000);
+        let note = Note::new(number, &[0], size);
+        let seq = note.with(|entry| process.journal.append(&[*entry], now));
+        process.wait(seq.unwrap())
+    };
+    let sim = Sim::new(11);
+    let mut process = Process::start(&sim, options(16 << 10, &NAMES)).unwrap();
+    sim.capacity(Some(80 << 10));
+    // Each takes a segment of its own, until there is no room for another.
+    let mut number = 1;
+    while send(&mut process, number, 6000, 0) {
+        number += 1;
+        assert!(number < 50);
+    }
+    // Dropped together before anything is written: the segment goes on without them.
+    process.journal.settle(0, &[1, 2]);
+    assert!(!send(&mut process, 100, 6000, 2));
+    assert!(send(&mut process, 101, 10, 4));
+    sim.kill();
+    drop(process);
+    let process = Process::start(&sim, options(16 << 10, &NAMES)).unwrap();
+    let mut expected: Vec<String> = (3..number).map(|one| format!("shop:m:{one}")).collect();
+    expected.push("shop:m:101".to_owned());
+    assert_eq!(process.ids(0), expected);
+}

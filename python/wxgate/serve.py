@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
 
 from wxgate.descriptors import connections
 from wxgate.dispatch import Board
@@ -26,6 +25,7 @@ from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.lifespan import Shared, destinations
 from wxgate.metrics import Layout
+from wxgate.respawn import RespawningServer
 
 if TYPE_CHECKING:
     import asyncio
@@ -178,7 +178,7 @@ def _return_large_blocks() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
-class _Server(MPServer):
+class _Server(RespawningServer):
     """Granian's, which tells the family of a stop at once."""
 
     family: _Family

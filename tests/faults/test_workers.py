@@ -40,7 +40,6 @@ def test_a5_worker_crash(row: str, tmp_path: Path, number: signal.Signals) -> No
     async def run() -> None:
         async with stand(row, tmp_path, setup=two_workers) as on:
             sending = asyncio.create_task(on.driver.send(STEADY))
-            # Each once: the supervisor takes two crashes of one place within 5.5 s for a loop.
             for victim in on.gateway.workers():
                 await asyncio.sleep(on.random.uniform(0.3, 0.8))  # when it strikes: the input
                 down = now()
@@ -55,6 +54,32 @@ def test_a5_worker_crash(row: str, tmp_path: Path, number: signal.Signals) -> No
             await on.drained()
             await on.healthy()
             # Each worker has a journal of its own: a key's order holds within each.
+            await on.end(replace(on.crashes, ordered=False))
+
+    uvloop.run(run())
+
+
+def test_a5_crash_loop(row: str, tmp_path: Path) -> None:
+    """A worker that dies again and again is replaced, ever later; the other one serves on."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path, setup=two_workers) as on:
+            sending = asyncio.create_task(on.driver.send(STEADY))
+            for _ in range(4):
+                down = now()
+                # The newest is the one that has replaced the last victim.
+                victim = max(on.gateway.workers(), key=lambda worker: worker.create_time())
+                victim.send_signal(signal.SIGKILL)
+                await asyncio.to_thread(victim.wait)
+                await both_workers(on)
+                await on.gateway.until(on.gateway.answers)
+                on.outages.append(Outage(down, now()))
+                on.cycles += 1
+            sending.cancel()
+            on.hold("started again in" in on.gateway.said(), "it does not say that it waits")
+            await on.driver.finish()
+            await on.drained()
+            await on.healthy()
             await on.end(replace(on.crashes, ordered=False))
 
     uvloop.run(run())

@@ -1,0 +1,130 @@
+//! When the messages are due: the legs of a rate, as times.
+
+use crate::spec::Leg;
+
+/// Yields the time of each message, in nanoseconds since the start, and the leg it falls into.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    legs: Vec<Leg>,
+    leg: usize,
+    /// Seconds since the start at which the current leg began.
+    began: f64,
+    /// How many of the current leg's messages are behind.
+    sent: u64,
+    left: u64,
+}
+
+impl Schedule {
+    pub(crate) fn new(legs: Vec<Leg>, messages: Option<u64>) -> Self {
+        Self {
+            legs,
+            leg: 0,
+            began: 0.0,
+            sent: 0,
+            left: messages.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// How many messages all legs have.
+    pub(crate) fn planned(&self) -> u64 {
+        self.legs.iter().map(leg_size).sum::<u64>().min(self.left)
+    }
+
+    /// Seconds of all legs.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.legs.iter().map(|leg| leg.seconds).sum()
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = (u64, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        loop {
+            let leg = self.legs.get(self.leg)?;
+            if self.sent < leg_size(leg) {
+                let due = self.began + due_within(leg, self.sent);
+                self.sent += 1;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "seconds of a run, from 0"
+                )]
+                return Some(((due * 1e9) as u64, self.leg));
+            }
+            self.began += leg.seconds;
+            self.sent = 0;
+            self.leg += 1;
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of messages, from 0"
+)]
+fn leg_size(leg: &Leg) -> u64 {
+    (f64::midpoint(leg.rate, leg.to.unwrap_or(leg.rate)) * leg.seconds).round() as u64
+}
+
+/// Seconds into a leg at which its message `n` is due: where the area under the rate reaches `n`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a run has fewer than 2^53 messages"
+)]
+fn due_within(leg: &Leg, n: u64) -> f64 {
+    let (n, first) = (n as f64, leg.rate);
+    let slope = (leg.to.unwrap_or(first) - first) / leg.seconds;
+    if slope == 0.0 {
+        return n / first;
+    }
+    // first·t + slope·t²/2 = n
+    let root = (first * first + 2.0 * slope * n).max(0.0).sqrt();
+    ((root - first) / slope).min(leg.seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schedule;
+    use crate::spec::Leg;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn leg(seconds: f64, rate: f64, to: Option<f64>) -> Leg {
+        Leg { seconds, rate, to }
+    }
+
+    #[test]
+    fn an_even_rate_is_evenly_spaced() {
+        let times: Vec<_> = Schedule::new(vec![leg(1.0, 4.0, None)], None).collect();
+        assert_eq!(times, [0, 1, 2, 3].map(|n| (n * SECOND / 4, 0)));
+    }
+
+    #[test]
+    fn a_ramp_has_as_many_messages_as_its_mean_rate_and_most_of_them_late() {
+        let times: Vec<_> = Schedule::new(vec![leg(10.0, 0.0, Some(100.0))], None).collect();
+        assert_eq!(times.len(), 500);
+        assert!(times.is_sorted());
+        let in_the_first_half = times.iter().filter(|(due, _)| *due < 5 * SECOND).count();
+        assert_eq!(in_the_first_half, 125);
+    }
+
+    #[test]
+    fn legs_follow_each_other_and_are_named() {
+        let legs = vec![
+            leg(1.0, 2.0, None),
+            leg(2.0, 0.0, None),
+            leg(1.0, 1.0, None),
+        ];
+        let times: Vec<_> = Schedule::new(legs, None).collect();
+        assert_eq!(times, [(0, 0), (SECOND / 2, 0), (3 * SECOND, 2)]);
+    }
+
+    #[test]
+    fn a_number_of_messages_ends_it() {
+        let schedule = Schedule::new(vec![leg(1.0, 1000.0, None)], Some(7));
+        assert_eq!((schedule.planned(), schedule.count()), (7, 7));
+    }
+}

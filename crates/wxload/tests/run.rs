@@ -1,0 +1,241 @@
+//! Whole runs against a server that answers as the test says.
+
+#![expect(clippy::unwrap_used, reason = "a test may end where it cannot go on")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use wxload::{Report, Spec, run};
+
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const SUCCESS: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nsuccess";
+const REFUSED: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+
+/// What a server has to say to the call of that number, whose first line and body are these.
+type Script = dyn Fn(usize, &str, &[u8]) -> &'static str + Send + Sync;
+
+fn serve(script: Box<Script>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let calls = Arc::new(Mutex::new(0));
+    let script: Arc<Script> = script.into();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (calls, script) = (calls.clone(), script.clone());
+            thread::spawn(move || answer(&stream, &calls, &*script));
+        }
+    });
+    address
+}
+
+fn answer(stream: &TcpStream, calls: &Mutex<usize>, script: &Script) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut first = String::new();
+        if reader.read_line(&mut first).ok()? == 0 {
+            return None;
+        }
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            if let Some(value) = line.strip_prefix("Content-Length: ") {
+                length = value.trim().parse().ok()?;
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let number = {
+            let mut calls = calls.lock().ok()?;
+            *calls += 1;
+            *calls
+        };
+        let text = script(number, &first, &body);
+        if text.is_empty() {
+            return None;
+        }
+        (&mut &*stream).write_all(text.as_bytes()).ok()?;
+    }
+}
+
+fn play(address: SocketAddr, more: &str) -> Report {
+    let json = format!(
+        r#"{{"address": "{address}", "epoch": 1764000000, "patience": 0.5, "retry_after": 0.05,
+        "accounts": [{{"name": "shop", "style": "official_xml", "receiver": "wx0123456789abcdef",
+            "token": "AAAAA", "aes_key": "{KEY}"}}],
+        "mix": [{{"account": "shop", "what": "text", "weight": 3}},
+                {{"account": "shop", "what": "subscribe", "weight": 1}}],
+        {more}}}"#
+    );
+    run(&Spec::from_json(json.as_bytes()).unwrap(), &mut |_| true).unwrap()
+}
+
+#[test]
+fn all_is_acknowledged_and_the_counts_add_up() {
+    let report = play(
+        serve(Box::new(|_, _, _| SUCCESS)),
+        r#""legs": [{"seconds": 0.5, "rate": 400}]"#,
+    );
+    let counts = &report.counts;
+    assert_eq!(
+        (report.planned, counts.messages, counts.acknowledged),
+        (200, 200, 200)
+    );
+    assert_eq!(report.latency.unwrap().count, 200);
+    assert_eq!(report.legs.len(), 1);
+}
+
+#[test]
+fn a_repeat_has_another_nonce_and_ciphertext_and_wants_the_same_answer() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = seen.clone();
+    let address = serve(Box::new(move |_, first, body| {
+        kept.lock().unwrap().push((first.to_owned(), body.to_vec()));
+        SUCCESS
+    }));
+    let report = play(
+        address,
+        r#""retries": 1.0, "legs": [{"seconds": 0.1, "rate": 100}]"#,
+    );
+    assert_eq!(
+        (report.counts.repeats, report.counts.repeats_alike),
+        (10, 10)
+    );
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 20);
+    let mut bodies: Vec<_> = seen.iter().collect();
+    bodies.sort();
+    bodies.dedup();
+    assert_eq!(bodies.len(), 20);
+}
+
+#[test]
+fn what_is_refused_is_tried_three_times_in_all() {
+    let report = play(
+        serve(Box::new(|_, _, _| REFUSED)),
+        r#""legs": [{"seconds": 0.1, "rate": 50}]"#,
+    );
+    let counts = report.counts;
+    assert_eq!(
+        (
+            counts.messages,
+            counts.refused,
+            counts.tried_again,
+            counts.given_up
+        ),
+        (5, 15, 10, 5)
+    );
+    assert_eq!(counts.acknowledged, 0);
+}
+
+#[test]
+fn a_lost_connection_and_a_silent_server_are_told_apart() {
+    let report = play(
+        serve(Box::new(
+            |number, _, _| if number == 1 { "" } else { SUCCESS },
+        )),
+        r#""messages": 4, "connections": 1, "legs": [{"seconds": 0.1, "rate": 100}]"#,
+    );
+    assert_eq!((report.counts.broken, report.counts.acknowledged), (1, 4));
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let report = play(
+        listener.local_addr().unwrap(),
+        r#""messages": 2, "legs": [{"seconds": 0.1, "rate": 100}]"#,
+    );
+    assert_eq!((report.counts.unanswered, report.counts.given_up), (6, 2));
+}
+
+#[test]
+fn latency_counts_from_the_schedule_also_while_all_connections_are_busy() {
+    // One answer takes 100 ms; the ten messages behind it on the only connection wait for it.
+    let report = play(
+        serve(Box::new(|number, _, _| {
+            if number == 1 {
+                thread::sleep(std::time::Duration::from_millis(100));
+            }
+            SUCCESS
+        })),
+        r#""connections": 1, "legs": [{"seconds": 0.01, "rate": 1000}]"#,
+    );
+    let latency = report.latency.unwrap();
+    assert_eq!(latency.count, 10);
+    assert!(latency.p50 > 50.0, "{latency:?}");
+    assert!(
+        report.slip.share < 0.5,
+        "it was not the player that was late: {:?}",
+        report.slip
+    );
+}
+
+#[test]
+fn a_stranger_is_counted_apart() {
+    let address = serve(Box::new(|_, _, body| {
+        if body.starts_with(b"<xml><ToUserName><![CDATA[gh_e136c6e50636]]></ToUserName><Encrypt>") {
+            SUCCESS
+        } else {
+            FORBIDDEN
+        }
+    }));
+    let report = play(
+        address,
+        r#""forged": 0.5, "legs": [{"seconds": 0.2, "rate": 1000}]"#,
+    );
+    let counts = report.counts;
+    assert_eq!(counts.messages + counts.forged, 200);
+    assert_eq!(counts.acknowledged, counts.messages);
+    // This server looks only at the form: two forgeries of three get past it.
+    assert_eq!(counts.kept_out + counts.let_in, counts.forged);
+    assert!(counts.kept_out > 0 && counts.let_in > counts.kept_out);
+}
+
+#[test]
+fn a_run_can_be_stopped() {
+    let address = serve(Box::new(|_, _, _| SUCCESS));
+    let json = format!(
+        r#"{{"address": "{address}", "epoch": 1, "accounts": [{{"name": "shop", "style": "official_json",
+        "receiver": "wx1", "token": "AAAAA", "aes_key": "{KEY}"}}],
+        "mix": [{{"account": "shop", "what": "click", "weight": 1}}], "legs": [{{"seconds": 60, "rate": 10}}]}}"#
+    );
+    let report = run(
+        &Spec::from_json(json.as_bytes()).unwrap(),
+        &mut |progress| progress.seconds > 30.0,
+    )
+    .unwrap();
+    assert!(report.stopped);
+}
+
+#[test]
+fn what_cannot_be_played_is_said_with_its_key() {
+    let with = |mix: &str, key: &str| {
+        let json = format!(
+            r#"{{"address": "127.0.0.1:1", "epoch": 1, "legs": [{{"seconds": 1, "rate": 1}}],
+            "accounts": [{{"name": "shop", "style": "wecom", "receiver": "ww1", "token": "AAAAA", "aes_key": "{key}"}}],
+            "mix": [{mix}]}}"#
+        );
+        Spec::from_json(json.as_bytes())
+            .and_then(|spec| run(&spec, &mut |_| true))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(with("", KEY), "mix: parts with weights above 0 are needed");
+    let part = |account: &str, what: &str| {
+        format!(r#"{{"account": "{account}", "what": "{what}", "weight": 1}}"#)
+    };
+    assert_eq!(
+        with(&part("shop", "payment"), KEY),
+        "mix: shop does not send Payment"
+    );
+    assert_eq!(with(&part("shup", "text"), KEY), "mix: shup is no account");
+    assert_eq!(
+        with(&part("shop", "text"), "short"),
+        "accounts: shop: token or aes_key cannot be used"
+    );
+    assert!(!with(&part("shop", "text"), "short").contains("short"));
+}

@@ -85,8 +85,8 @@ test: test-rust test-python ## all tests but the slow ones
 .PHONY: test-rust
 test-rust: ## the core's tests, with every feature
 	$(call say,cargo test)
-	@$(CARGO) test $(LOCKED) -p wxcore --all-features --no-run
-	@$(CARGO) test $(LOCKED) -p wxcore --all-features --quiet
+	@$(CARGO) test $(LOCKED) -p wxcore -p wxload --all-features --no-run
+	@$(CARGO) test $(LOCKED) -p wxcore -p wxload --all-features --quiet
 
 .PHONY: test-python
 test-python: setup ## pytest; choose with PYTEST_ARGS

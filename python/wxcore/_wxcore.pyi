@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Self, final
 
@@ -40,6 +40,7 @@ __all__ = [
     "pay_v2_refund_seal",
     "pay_v2_sign",
     "reasons",
+    "run_load",
     "sm3",
     "sm4_apiv3_open",
     "sm4_open",
@@ -450,6 +451,13 @@ def sm4_apiv3_open(apiv3_key: str, nonce: str, associated_data: str, ciphertext:
 
 def sm4_seal(key: bytes, nonce: str, associated_data: str, plain: bytes) -> str:
     """Seal with SM4-GCM into base64. A nonce must never serve twice under one key."""
+
+def run_load(spec: bytes, watch: Callable[[bytes], object] | None) -> bytes:
+    """Play WeChat at a given rate (``wxgate bench load``), told and reported in JSON.
+
+    ``watch`` hears of the progress once a second; an exception of its, or a signal's, is the end.
+    Raises ``ValueError`` for a run that cannot be played, ``OSError`` for the player's own sockets.
+    """
 
 def check(config: bytes) -> list[tuple[str, str]]:
     """Every problem that compiling ``config`` meets, as ``(path, reason)``."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "work": "handle what a stream holds",
     "doctor": "look for what keeps WeChat's calls from arriving",
     "send": "play WeChat once against a running gateway",
+    "bench": "find out what a gateway carries",
     "demo": "show messages going in encrypted and coming out readable",
 }
 

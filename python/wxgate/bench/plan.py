@@ -1,0 +1,144 @@
+"""A run, as the player in ``crates/wxload`` reads it, and what it tells of one."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from wxcore._wxcore import run_load
+
+from wxgate.bench.parts import Part, Played, mix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """Seconds at a rate that goes evenly from ``rate`` to ``to`` messages a second."""
+
+    seconds: float
+    rate: float
+    to: float | None = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What to play; field by field as in ``crates/wxload/src/spec.rs``."""
+
+    address: str
+    accounts: list[Played]
+    mix: list[Part]
+    legs: list[Leg]
+    messages: int | None = None
+    connections: int = 256
+    users: int = 1_000_000
+    skew: float = 1.0
+    retries: float = 0.0
+    retry_after: float = 5.0
+    forged: float = 0.0
+    patience: float = 5.0
+    seed: int = 0
+    ahead: int = 50_000
+    epoch: int
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution, in milliseconds."""
+
+    count: int
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened; ``crates/wxload/src/report.rs`` says what each means."""
+
+    messages: int
+    payments: int
+    acknowledged: int
+    tried_again: int
+    given_up: int
+    repeats: int
+    repeats_alike: int
+    repeats_unlike: int
+    forged: int
+    kept_out: int
+    let_in: int
+    refused: int
+    denied: int
+    unanswered: int
+    broken: int
+
+
+class LegSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg, and the latencies in it."""
+
+    seconds: float
+    rate: float
+    to: float
+    latency: Latency | None
+
+
+class Slip(msgspec.Struct, frozen=True, kw_only=True):
+    """How late the player itself was: the share of messages, and the worst in milliseconds."""
+
+    share: float
+    worst: float
+    trusted: bool
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has shown."""
+
+    planned: int
+    stopped: bool
+    seconds: float
+    counts: Counts
+    latency: Latency | None
+    legs: list[LegSeen]
+    repeats: Latency | None
+    refusals: Latency | None
+    forged: Latency | None
+    slip: Slip
+    cpu: float
+    cpu_per_call: float
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run stands."""
+
+    seconds: float
+    of: float
+    planned: int
+    messages: int
+    acknowledged: int
+    refused: int
+    p99: float
+
+
+def run(address: str, accounts: list[Played], legs: list[Leg]) -> Run:
+    """Describe a run of the usual mix, as of now."""
+    return Run(
+        address=address,
+        accounts=accounts,
+        mix=mix(accounts),
+        legs=legs,
+        epoch=int(time.time()),
+    )
+
+
+def play(plan: Run, watch: Callable[[Progress], None] | None = None) -> Seen:
+    """Play a run to its end; ``watch`` hears of it once a second.
+
+    Raises ``ValueError`` for what cannot be played, ``OSError`` for sockets that cannot be had.
+    """
+
+    def told(json: bytes) -> None:
+        if watch is not None:
+            watch(msgspec.json.decode(json, type=Progress))
+
+    return msgspec.json.decode(run_load(msgspec.json.encode(plan), told), type=Seen)

@@ -569,6 +569,9 @@ class Received:
     def id(self) -> str:
         """The idempotency key. Only an event has this and the following."""
     @property
+    def claim_key(self) -> bytes:
+        """What its claim is kept under, in every store: 16 bytes."""
+    @property
     def event(self) -> bytes:
         """The CloudEvent, as JSON."""
     @property
@@ -631,6 +634,8 @@ class Claims:
         """
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
         """A message is done until ``until`` (ms): as a journal remembers, or at last."""
+    def done(self, part: int = 0, parts: int = 1) -> list[tuple[bytes, int, bytes]]:
+        """What is done, in one of ``parts`` equal parts: key, end of life (ms), answer."""
     @property
     def dropped(self) -> int:
         """How many claims and answers were dropped before their time, for want of room."""

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from wxgate.errors import StoreError
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from wxcore._wxcore import Received
 
-    from wxgate.stores import Claims
+    from wxgate.stores import Claims, Denied, Held
     from wxgate.stores.nonces import Nonces
 
-    Claimed = bytes | bool | str
-    """What was answered; whether it is the asker's now; or the code of a refusal."""
+    Claimed = Held | Denied | str
+    """What was answered; whether it is the asker's now; or why it is refused."""
 
 _LOG = logging.getLogger("wxgate.admit")
 
@@ -27,18 +29,19 @@ class Admission:
         self._claims = claims
         self._nonces = nonces
 
-    def claim(self, account: str, message: Received, now: int) -> Claimed:
+    def claim(self, account: str, message: Received, now: int) -> Claimed | Future[Held | Denied]:
         """Ask for a message at ``now`` (ms).
 
         True: it is new, and the caller completes or abandons it. False: it is being worked on.
-        Bytes: it is done, and this was answered. A ``str`` is the code of a refusal.
+        Bytes: it is done, and this was answered. A ``str`` is the code of a refusal. Claims that
+        are shared between machines answer later.
         """
         nonce = message.nonce
         if nonce is not None and (code := self._code(account, nonce, now)):
             return code
         return self.again(message, now)
 
-    def again(self, message: Received, now: int) -> bytes | bool:
+    def again(self, message: Received, now: int) -> Held | Denied | Future[Held | Denied]:
         """Ask for a message whose nonce is known to be its own."""
         try:
             return self._claims.claim(message, now)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wxgate.stores import Claims
     from wxgate.stores.claims import SharedClaims
     from wxgate.stores.nonces import Nonces
+    from wxgate.stores.redis.claims import RedisClaims
 
 _HANDLERS = 64
 
@@ -71,6 +72,8 @@ class State:
     counters: Counters
     stores: tuple[Nonces | SharedClaims, ...]
     """What is open in files shared with other workers."""
+    store: RedisClaims | None
+    """What is shared with other machines."""
     admin: Admin | None
     max_body: int
     body_timeout: float
@@ -101,13 +104,14 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         publish=board.publish,
     )
     claims = _claims(settings)
-    flights = Flights(core, claims, journal, dispatcher, counters)
-    recall(journal, claims, flights, made, _now())
+    store = _store(settings, claims)
+    flights = Flights(core, store or claims, journal, dispatcher, counters)
+    recall(journal, store or claims, flights, made, _now())
     recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
     nonces = _nonces(settings)
     pipeline = Pipeline(
         core,
-        Admission(claims, nonces),
+        Admission(store or claims, nonces),
         recorder,
         flights,
         counters,
@@ -116,13 +120,15 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         max_in_flight=settings.server.max_in_flight,
         stopping=shared.stopping,
     )
+    if store is not None:
+        await store.open()
     dispatcher.resume(journal, journal.orphans())
     if shared.stop is not None:
         _hear(shared.stop, partial(pipeline.stop, settings.server.drain))
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
-    adopted = [_adopt(one, core, settings, handlers, dead, claims) for one in abandoned]
+    adopted = [_adopt(one, core, settings, handlers, dead, store or claims) for one in abandoned]
     status = Status(
-        settings.journal.durability, pipeline, dispatcher, journal, board, claims, recorder
+        settings.journal.durability, pipeline, dispatcher, journal, board, claims, store, recorder
     )
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
     server = settings.server
@@ -137,6 +143,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         tuple(
             one for one in (nonces, claims) if one is not None and not isinstance(one, OwnClaims)
         ),
+        store,
         admin,
         max_body=server.max_body,
         body_timeout=server.body_timeout,
@@ -152,6 +159,8 @@ async def close_state(state: State) -> None:
     await asyncio.gather(*(dispatcher.drain(left) for dispatcher in dispatchers))
     if state.admin is not None:
         await state.admin.aclose()
+    if state.store is not None:
+        await state.store.aclose()
     state.dead.close()
     state.recorder.close()
     for journal in (state.journal, *(journal for journal, _ in state.adopted)):
@@ -220,6 +229,14 @@ def _claims(settings: Settings) -> OwnClaims | SharedClaims:
     from wxgate.stores.claims import SharedClaims  # noqa: PLC0415
 
     return SharedClaims(Path(settings.journal.dir) / "claims.sqlite3")
+
+
+def _store(settings: Settings, claims: OwnClaims | SharedClaims) -> RedisClaims | None:
+    if settings.state.redis is None:
+        return None
+    from wxgate.stores.redis.claims import RedisClaims  # noqa: PLC0415 (nobody else pays for it)
+
+    return RedisClaims(settings.state.redis, claims)
 
 
 def _nonces(settings: Settings) -> Nonces | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxgate.metrics import Counters
     from wxgate.record import Recorder
     from wxgate.refused import RefusalLog
+    from wxgate.stores import Denied, Held
 
 _PREFIX = "/cb/"
 _FOR_THE_REST_S = 1.0
@@ -56,6 +57,8 @@ class Pipeline:
         self._closing = False
         self._idle: asyncio.Future[None] | None = None
         self._until: float | None = None
+        self._watched: dict[str, asyncio.Future[Held | Denied]] = {}
+        """Messages that others have in hand: what the try that looks for all of them sees."""
         self.in_flight = 0
 
     @property
@@ -91,13 +94,31 @@ class Pipeline:
             return self._refuse(account, "admit.draining")
         if self.in_flight >= self._max_in_flight:
             return self._refuse(account, "admit.busy")
-        return await self._act_on(self._admission.claim(account, message, now), account, message)
+        claimed = self._admission.claim(account, message, now)
+        if isinstance(claimed, asyncio.Future):
+            claimed = await self._hear(claimed)
+        return await self._act_on(claimed, account, message)
+
+    async def _hear(self, claimed: asyncio.Future[Held | Denied]) -> Held | Denied:
+        """Wait for claims that other machines share; a stop waits as well."""
+        self.in_flight += 1
+        try:
+            return await claimed
+        finally:
+            self._land()
+
+    def _land(self) -> None:
+        self.in_flight -= 1
+        if self._idle is not None and not self.in_flight and not self._idle.done():
+            self._idle.set_result(None)
 
     async def _act_on(self, claimed: Claimed, account: str, message: Received) -> Answer:
         if claimed is True:
             flight = self._flights.begin(account, message)
             self._recorder.record(flight)
             return await self._follow(flight, message)
+        if isinstance(claimed, tuple):
+            return self._refuse(account, "admit.busy")
         if isinstance(claimed, str):
             return self._refuse(account, claimed)
         if isinstance(claimed, bytes):
@@ -110,30 +131,60 @@ class Pipeline:
         flight = self._flights.find(message.id)
         if flight is None:
             return await self._watch(account, message)
+        return await self._join(flight, message)
+
+    async def _join(self, flight: Flight, message: Received) -> Answer:
         answer = await self._follow(flight, message)
         if flight.recorded:
-            self._counters.add(account, "repeated")
+            self._counters.add(flight.account, "repeated")
         return answer
 
     async def _watch(self, account: str, message: Received) -> Answer:
-        """Wait for the answer that another worker is getting; it may also give the message up."""
+        """Wait for the answer that another worker or machine is getting.
+
+        It may also give the message up. Of the tries that wait here, one looks for all.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._budgets[account]
-        while loop.time() < until and not self.draining:
-            await asyncio.sleep(_GLANCE_S)
-            now = time.time_ns() // 1_000_000
-            if (claimed := self._admission.again(message, now)) is not False:
+        while (left := until - loop.time()) > 0 and not self.draining:
+            seen = self._watched.get(message.id)
+            if seen is None:
+                claimed = await self._look(message, until)
+                if claimed is True:
+                    return await self._act_on(claimed, account, message)
+            else:
+                await asyncio.wait({seen}, timeout=left)
+                claimed = seen.result() if seen.done() else False
+            if (flight := self._flights.find(message.id)) is not None:
+                return await self._join(flight, message)
+            if not isinstance(claimed, bool):
                 return await self._act_on(claimed, account, message)
         return self._refuse(account, "admit.busy")
+
+    async def _look(self, message: Received, until: float) -> Held | Denied:
+        """Look every now and then until there is something to see, and tell the others."""
+        loop = asyncio.get_running_loop()
+        seen = self._watched[message.id] = loop.create_future()
+        claimed: Held | Denied = False
+        try:
+            while claimed is False and loop.time() < until and not self.draining:
+                await asyncio.sleep(_GLANCE_S)
+                if self._flights.find(message.id) is not None:
+                    break
+                now = time.time_ns() // 1_000_000
+                asked = self._admission.again(message, now)
+                claimed = await asked if isinstance(asked, asyncio.Future) else asked
+        finally:
+            del self._watched[message.id]
+            seen.set_result(claimed)
+        return claimed
 
     async def _follow(self, flight: Flight, message: Received) -> Answer:
         self.in_flight += 1
         try:
             end = await flight.wait(self._budgets[flight.account])
         finally:
-            self.in_flight -= 1
-            if self._idle is not None and not self.in_flight and not self._idle.done():
-                self._idle.set_result(None)
+            self._land()
         if isinstance(end, tuple):
             return end
         if isinstance(end, bytes):

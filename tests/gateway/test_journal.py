@@ -32,7 +32,7 @@ def ready(theatre: Theatre) -> bool:
     """What a balancer would be told."""
     state = theatre.state
     parts = (state.pipeline, state.dispatcher, state.journal)
-    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), state.recorder)
+    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), None, state.recorder)
     return bool(status.report()["ready"])
 
 

@@ -9,6 +9,9 @@ use wxcore::time::UnixMillis;
 
 use crate::gateway::Received;
 
+/// A message that is done: key, end of life (ms), answer or `b""`.
+type Done<'py> = (ClaimKey, i64, Bound<'py, PyBytes>);
+
 /// The claims of one process, bounded by their number and by the bytes of the answers kept.
 #[pyclass(frozen, module = "wxcore")]
 pub(crate) struct Claims(Mutex<wxcore::admit::Claims>);
@@ -95,6 +98,16 @@ impl Claims {
     fn restore(&self, key: ClaimKey, until: i64, answer: &[u8]) {
         let answer = (!answer.is_empty()).then_some(answer);
         self.locked().complete(key, UnixMillis(until), answer);
+    }
+
+    /// What is done, in one of `parts` equal parts: rows of key, end of life (ms), answer or `b""`.
+    #[pyo3(signature = (part=0, parts=1))]
+    fn done<'py>(&self, py: Python<'py>, part: usize, parts: usize) -> Vec<Done<'py>> {
+        let claims = self.locked();
+        let row = |(key, until, answer): (ClaimKey, UnixMillis, Option<&[u8]>)| {
+            (key, until.0, PyBytes::new(py, answer.unwrap_or_default()))
+        };
+        claims.done(part, parts).map(row).collect()
     }
 
     /// How many claims and answers were dropped before their time, for want of room.

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
+use wxcore::admit::{ClaimKey, claim_key};
 use wxcore::config::{Config, ConfigError, ReplyMode};
 use wxcore::gateway::Delivery;
 use wxcore::reject::Reject;
@@ -248,6 +249,12 @@ impl Received {
     #[getter]
     fn id(&self) -> PyResult<&str> {
         Ok(&self.delivery()?.id)
+    }
+
+    /// What its claim is kept under, in every store: 16 bytes.
+    #[getter]
+    fn claim_key(&self) -> PyResult<ClaimKey> {
+        Ok(claim_key(&self.delivery()?.id))
     }
 
     /// The CloudEvent, as JSON.

@@ -117,6 +117,30 @@ impl Claims {
         self.leased.remove(key);
     }
 
+    /// What is known of messages that are done: key, end of life, answer. Only those in one of
+    /// `parts` equal parts of all keys, so that a store that has lost them can be told bit by bit.
+    pub fn done(
+        &self,
+        part: usize,
+        parts: usize,
+    ) -> impl Iterator<Item = (ClaimKey, UnixMillis, Option<&[u8]>)> {
+        let parts = parts.max(1);
+        let wanted = move |key: &&ClaimKey| {
+            let [first, second, ..] = **key;
+            usize::from(u16::from_be_bytes([first, second])) % parts == part
+        };
+        self.done.iter().flat_map(move |one| {
+            let keys = one.keys.iter().filter(wanted);
+            keys.map(|key| {
+                (
+                    *key,
+                    one.until,
+                    self.answers.get(key).map(|answer| &**answer),
+                )
+            })
+        })
+    }
+
     /// How many messages are remembered.
     pub fn len(&self) -> usize {
         let done: usize = self.done.iter().map(|one| one.keys.len()).sum();
@@ -243,6 +267,26 @@ mod tests {
         // The first of its two generations expires: it takes nothing along.
         assert_eq!(claims.claim(key, after(5_000)), Claim::Done(Some(b"late")));
         assert_eq!(claims.done.len(), 1);
+    }
+
+    #[test]
+    fn the_parts_together_are_all_that_is_done() {
+        let mut claims = claims();
+        for n in 0..100 {
+            claims.complete(claim_key(&n.to_string()), after(60_000), None);
+        }
+        claims.complete(claim_key("7"), after(60_000), Some(b"seven"));
+        claims.lease(claim_key("in hand"));
+        let parts: Vec<Vec<_>> = (0..8).map(|part| claims.done(part, 8).collect()).collect();
+        assert!(parts.iter().all(|part| part.len() < 40));
+        let mut all: Vec<_> = parts.into_iter().flatten().collect();
+        all.sort_unstable();
+        all.dedup_by_key(|one| one.0);
+        assert_eq!(all.len(), 100);
+        let answered = all.iter().filter(|one| one.2 == Some(b"seven")).count();
+        assert_eq!(answered, 1);
+        assert!(all.iter().all(|one| one.1 >= after(60_000)));
+        assert_eq!(claims.done(0, 0).count(), 100);
     }
 
     #[test]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wxgate.pipeline import Pipeline
     from wxgate.record import Recorder
     from wxgate.stores.claims import SharedClaims
+    from wxgate.stores.redis.claims import RedisClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Status:
     journal: Journal
     board: Board
     claims: Claims | SharedClaims
+    store: RedisClaims | None
     recorder: Recorder
 
     def report(self) -> dict[str, Any]:
@@ -38,6 +40,7 @@ class Status:
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,
             "claims": self._claims(),
+            "state": {"mode": "alone"} if self.store is None else self.store.report(),
             "journal": journal,
             "destinations": [asdict(one) for one in self.dispatcher.snapshot()],
             "orphans": list(self.dispatcher.orphans),

@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from wxcore._wxcore import Received
+
+    Held = bytes | bool
+    """What is known of a message: its kept answer if it is done; True if it is new, and the
+    asker's from now on; False if somebody has it."""
+    Denied = tuple[int, int]
+    """A new message over a limit, which nobody has claimed: the rule, and the wait in µs."""
 
 
 class Claims(Protocol):
     """What is known of messages: ``new → leased → done(answer)``. Times are Unix milliseconds.
 
-    ``wxcore.Claims`` serves one process, ``SharedClaims`` the workers of a machine.
+    ``wxcore.Claims`` serves one process, ``SharedClaims`` the workers of a machine, ``RedisClaims``
+    any number of machines. ``wxgate.testing`` has the tests that every one of them passes.
     """
 
-    def claim(self, message: Received, now: int) -> bytes | bool:
-        """Ask: True if it is new, and the asker's now; False if leased; the kept answer if done.
+    def claim(self, message: Received, now: int) -> Held | Denied | Future[Held | Denied]:
+        """Ask for a message; a store that is elsewhere answers later.
 
         Raises ``StoreError`` if it cannot be known.
         """
@@ -43,4 +52,23 @@ class Claims(Protocol):
 
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
         """Note that a message is done until ``until``: what a journal remembers of it."""
+        ...
+
+
+class LocalClaims(Claims, Protocol):
+    """Claims of this machine: they answer at once, and can say what they know."""
+
+    def claim(self, message: Received, now: int) -> Held:
+        """Ask for a message. Raises ``StoreError`` if it cannot be known."""
+        ...
+
+    def done(self, part: int, parts: int) -> list[tuple[bytes, int, bytes]]:
+        """Return one of ``parts`` equal parts of what is done: key, end of life (ms), answer.
+
+        Raises ``StoreError``.
+        """
+        ...
+
+    def __len__(self) -> int:
+        """How many messages are known."""
         ...

@@ -90,6 +90,16 @@ class SharedClaims:
         """Note that a message is done until ``until`` (ms)."""
         self._note("INSERT OR REPLACE INTO claim VALUES (?, ?, 1, ?)", (key, until, answer))
 
+    def done(self, part: int, parts: int) -> list[tuple[bytes, int, bytes]]:
+        """Return one of ``parts`` equal parts of what is done: key, end of life (ms), answer."""
+        first, end = ((at << 16) // parts for at in (part, part + 1))
+        last = b"\xff" * 17 if part + 1 == parts else end.to_bytes(2, "big")
+        query = "SELECT key, until, answer FROM claim WHERE done AND key >= ? AND key < ?"
+        try:
+            return self._db.execute(query, (first.to_bytes(2, "big"), last)).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
     def __len__(self) -> int:
         """How many messages are remembered; 0 if the file does not answer."""
         try:

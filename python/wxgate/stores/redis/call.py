@@ -1,0 +1,118 @@
+"""What one run of the script is given, as bytes for the wire, and what it answers."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha1
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Limit = tuple[bytes, int, int, int]
+    """Key, emission interval and tolerance (µs), rule."""
+
+SCRIPT = files(__package__).joinpath("script.lua").read_bytes()
+DIGEST = sha1(SCRIPT).hexdigest().encode()  # noqa: S324 (how Redis names scripts)
+DONE, PENDING = b"D", b"P"
+"""What a claim's value begins with."""
+GIVEN_BACK = b""
+KEY_BYTES = 16
+
+
+class Note(NamedTuple):
+    """Something to tell of a message."""
+
+    key: bytes
+    value: bytes
+    """``GIVEN_BACK``, or what the claim's value is from now on."""
+    life: int
+    """For how many milliseconds."""
+
+
+class Claim(NamedTuple):
+    """A message to ask for."""
+
+    key: bytes
+    limits: Sequence[Limit] = ()
+
+
+class Frame:
+    """What does not change from call to call: written once."""
+
+    def __init__(self, prefix: bytes, holder: bytes, lease: int) -> None:
+        """For keys under ``prefix``, leases of ``lease`` ms in the name of ``holder``."""
+        self.prefix = prefix
+        self.holder = holder
+        self._lease = b"%d" % lease
+        self._before_key = b"\r\n$%d\r\n%bc" % (len(prefix) + 1 + KEY_BYTES, prefix)
+        self._epoch = _bulk(prefix + b"e")
+        self._proposal = b""
+        self.renew()
+
+    def renew(self) -> None:
+        """Propose another epoch from now on: the last one has been taken, or may have been."""
+        self._proposal = os.urandom(8).hex().encode()
+
+    def write(self, notes: Sequence[Note], claims: Sequence[Claim]) -> bytes:
+        """Write a call by the script's digest."""
+        keys = [note.key for note in notes]
+        keys += [claim.key for claim in claims]
+        limit_keys: list[bytes] = []
+        arguments = [self._proposal, self.holder, self._lease, *_runs(notes), b"%d" % len(claims)]
+        for at, (_, limits) in enumerate(claims, 1):
+            if limits:
+                arguments += (b"%d" % at, b"%d" % len(limits))
+                for key, interval, tolerance, rule in limits:
+                    limit_keys.append(key)
+                    arguments += (b"%d" % interval, b"%d" % tolerance, b"%d" % rule)
+        count = 1 + len(keys) + len(limit_keys)
+        before = self._before_key
+        return b"".join(
+            (
+                b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b" % (3 + count + len(arguments), DIGEST),
+                _bulk(b"%d" % count),
+                self._epoch,
+                before + before.join(keys) if keys else b"",
+                *(_bulk(b"%bl%b" % (self.prefix, key)) for key in limit_keys),
+                *map(_bulk, arguments),
+                b"\r\n",
+            )
+        )
+
+
+def whole(written: bytes) -> bytes:
+    """The same call with the script itself, for a server that does not have it yet."""
+    head, rest = written.split(b"\r\n$7\r\nEVALSHA\r\n$40\r\n" + DIGEST, 1)
+    return b"".join((head, b"\r\n$4\r\nEVAL", _bulk(SCRIPT), rest))
+
+
+def command(*words: bytes) -> bytes:
+    """Write any command."""
+    return b"".join((b"*%d" % len(words), *map(_bulk, words), b"\r\n"))
+
+
+def _bulk(word: bytes) -> bytes:
+    # The line's end stands first: so that a constant can stand between two keys.
+    return b"\r\n$%d\r\n%b" % (len(word), word)
+
+
+def _runs(notes: Iterable[Note]) -> Iterator[bytes]:
+    """Notes that say the same of one message after the other, said once."""
+    runs: list[tuple[int, bytes, int]] = []
+    count, value, life = 0, b"", 0
+    for note in notes:
+        if note.value == value and note.life == life:
+            count += 1
+            continue
+        if count:
+            runs.append((count, value, life))
+        count, value, life = 1, note.value, note.life
+    if count:
+        runs.append((count, value, life))
+    yield b"%d" % len(runs)
+    for count, value, life in runs:
+        yield b"%d" % count
+        yield value
+        yield b"%d" % life

@@ -1,0 +1,215 @@
+"""The claims of all gateways that share a Redis, in front of the claims of this one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+from wxgate.errors import StoreError
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, Frame, Note
+from wxgate.stores.redis.exchange import Exchange
+from wxgate.stores.redis.place import Place
+from wxgate.stores.redis.recovery import Recovery
+from wxgate.stores.redis.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wxcore._wxcore import Received
+
+    from wxgate.settings.redis import Redis
+    from wxgate.stores import Denied, Held, LocalClaims
+    from wxgate.stores.redis.session import Session
+
+
+_LOG = logging.getLogger("wxgate.state")
+_START_WITHIN_S = 1.0
+_CLOSE_WITHIN_S = 0.5
+_NEW, _LEASED, _DONE, _ANSWERED = b"nlda"
+
+
+class Limits(Protocol):
+    """The limits of this node."""
+
+    def admit(self, message: Received) -> Denied | None:
+        """Let a new message pass them all, or say which denies it."""
+        ...
+
+    def enter(self, message: Received) -> Denied | None:
+        """The same with those alone that no store counts: how many messages are open here."""
+        ...
+
+
+class RedisClaims:
+    """Ask here what is known here, and the others only for what is new here.
+
+    While the store is slow or gone, what this machine knows decides alone.
+    """
+
+    def __init__(self, settings: Redis, local: LocalClaims, limits: Limits | None = None) -> None:
+        """Not in use yet; ``limits`` are this node's, if there are any at all.
+
+        Raises ``OSError`` for the CA file.
+        """
+        prefix = b"{%b}:" % settings.prefix.encode()
+        holder = os.urandom(8)
+        frame = Frame(prefix, holder, round(settings.lease * 1000))
+        place = Place(settings, prefix + b"e")
+        self.tally = Tally()
+        self.url = str(settings.url)
+        self.local = local
+        self.limits = limits
+        self._pending = PENDING + holder
+        self._exchange = Exchange(frame, place, self, self.tally, settings.budget)
+        self._recovery = Recovery(frame, place, self._exchange, self, self.tally)
+        self._since = time.monotonic()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Start, and wait a moment for the store; without it, go on."""
+        self._recovery.start()
+        await asyncio.wait({self._recovery.tried}, timeout=_START_WITHIN_S)
+        if not self.is_shared:
+            _LOG.warning("state: this node's own claims and limits: %s", self._recovery.reason)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the store is in use."""
+        return self._exchange.in_use
+
+    def report(self) -> dict[str, object]:
+        """Return how it stands, ready for JSON."""
+        session = self._exchange.session
+        merging = self._recovery.is_merging
+        return {
+            "mode": "shared" if self.is_shared else "merging" if merging else "alone",
+            "redis": self.url,
+            "server": session.about.name if session else None,
+            "reason": None if self.is_shared else self._recovery.reason,
+            "seconds": round(time.monotonic() - self._since, 3),
+            "untold": self._recovery.waiting,
+            **asdict(self.tally),
+        }
+
+    def claim(self, message: Received, now: int) -> Held | asyncio.Future[Held | Denied]:
+        """Ask for a message at ``now`` (ms). Raises ``StoreError`` if nobody can be asked.
+
+        What is answered at once has met no limit yet; what is answered later has met all.
+        """
+        try:
+            held = self.local.claim(message, now)
+        except StoreError:
+            if not self._exchange.in_use:
+                raise
+            held = True
+        if held is not True:
+            return held
+        if self._exchange.in_use:
+            return self._exchange.ask(message)
+        self.tally.alone += 1
+        return True
+
+    def complete(self, messages: list[Received], now: int) -> None:
+        """Note that messages are done."""
+        self.local.complete(messages, now)
+        for message in messages:
+            self._note(message.claim_key, DONE, message.lifetime)
+
+    def answer(self, message: Received, answer: bytes, now: int) -> tuple[bytes, int]:
+        """Note that a message is done, and its answer; return its key and the end of its life."""
+        key, until = self.local.answer(message, answer, now)
+        self._note(key, DONE + answer, until - now)
+        return key, until
+
+    def abandon(self, message: Received) -> None:
+        """Give back a message that is not recorded."""
+        self.local.abandon(message)
+        self._note(message.claim_key, GIVEN_BACK, 0)
+
+    def pending(self, message: Received, now: int) -> None:
+        """Note that a message is on disk and its answer still to come."""
+        self.local.pending(message, now)
+        self._note(message.claim_key, self._pending, message.lifetime)
+
+    def lease(self, message_id: str, until: int) -> bytes:
+        """Take a message that is on disk, but unfinished; return its key."""
+        key = self.local.lease(message_id, until)
+        self._note(key, self._pending, until - _now())
+        return key
+
+    def restore(self, key: bytes, until: int, answer: bytes) -> None:
+        """Note that a message is done until ``until``."""
+        self.local.restore(key, until, answer)
+        # At the start there may be millions of them.
+        if not self._recovery.tells_all:
+            self._note(key, DONE + answer, until - _now())
+
+    def verdict(self, message: Received, letter: int, more: bytes) -> Held | Denied:
+        """Take note of what the script said of a message."""
+        if letter == _NEW:
+            return self._counted(message, self.limits.enter(message) if self.limits else None)
+        if letter in {_ANSWERED, _DONE}:
+            until = _now() + message.lifetime
+            self.local.restore(message.claim_key, until, more)
+            return more
+        self.local.abandon(message)
+        if letter == _LEASED:
+            return False
+        rule, _, wait = more.partition(b":")
+        return int(rule), int(wait)
+
+    def alone(self, message: Received) -> Held | Denied:
+        """Decide on a message that is new here."""
+        return self._counted(message, self.limits.admit(message) if self.limits else None)
+
+    def _counted(self, message: Received, denied: Denied | None) -> Held | Denied:
+        if denied is None:
+            return True
+        self.abandon(message)
+        return denied
+
+    def unheard(self, message: Received) -> None:
+        """Give a message back whose sender has hung up while it was asked for."""
+        self.abandon(message)
+
+    def failed(self, reason: str, notes: Iterable[Note]) -> None:
+        """Go on alone, and look for the way back."""
+        self._recovery.take(notes)
+        self.tally.failures += 1
+        self._since = time.monotonic()
+        if not self._closing:
+            _LOG.warning("state: this node's own claims and limits from now on: %s", reason)
+            self._recovery.start(reason)
+
+    def recovered(self, session: Session) -> None:
+        """Say that the store is in use."""
+        alone = time.monotonic() - self._since
+        self._since = time.monotonic()
+        merged = self.tally.merged
+        text = "state: shared in %s, %s, after %.1f s alone; told it of %d messages so far"
+        _LOG.info(text, self.url, session.about.name, alone, merged)
+        if session.about.evicts:
+            text = "state: %s may drop claims: its maxmemory-policy is %s, set it to noeviction"
+            _LOG.warning(text, self.url, session.about.policy)
+
+    async def aclose(self) -> None:
+        """Let the store hear what is done, and hang up."""
+        self._closing = True
+        await self._exchange.settle(_CLOSE_WITHIN_S)
+        self._recovery.stop()
+        self._exchange.close()
+
+    def _note(self, key: bytes, value: bytes, life: int) -> None:
+        if self._exchange.in_use:
+            self._exchange.note(key, value, life)
+        else:
+            self._recovery.take((Note(key, value, life),))
+
+
+def _now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

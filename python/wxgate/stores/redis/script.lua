@@ -1,0 +1,128 @@
+#!lua
+-- One call for everything that waits in one tick of a gateway: what it has to tell of messages that
+-- it had (notes), then what it asks of new ones (claims), each with its limits.
+--
+-- A claim is a text that expires: "L" or "P" with its holder while somebody has the message, before
+-- and after it is on a disk; "D" with the answer once it is done. Running twice changes nothing.
+--
+-- KEYS  the epoch; one for each note; one for each claim; one for each limit, in the order of ARGV
+-- ARGV  1 an epoch to begin with, if there is none; 2 the holder; 3 milliseconds of a lease
+--       4 how many runs of notes; for each: how many notes, their value, their milliseconds
+--       then how many claims
+--       then for each claim that has limits, in order: which claim, how many, and for each
+--       the emission interval and the tolerance in microseconds, and the number of the rule
+-- Returns the epoch; a letter for each claim; and, in their order, what belongs to a letter:
+--   n  new: the holder has it now        l  leased: somebody else has it
+--   d  done                              a  done, and its answer
+--   x  over a limit, and "rule:microseconds": the first rule that denies it, and when all would pass
+
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+  epoch = ARGV[1]
+  redis.call('SET', KEYS[1], epoch)
+end
+local holder, lease = ARGV[2], ARGV[3]
+local mine, pending = 'L' .. holder, 'P' .. holder
+local at, key_at = 4, 1
+
+for _ = 1, tonumber(ARGV[4]) do
+  local count, value, life = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  at = at + 3
+  for _ = 1, count do
+    key_at = key_at + 1
+    local key = KEYS[key_at]
+    if value == '' then
+      -- Given back, if it is ours.
+      local found = redis.call('GET', key)
+      if found == mine or found == pending then redis.call('DEL', key) end
+    elseif value == 'D' then
+      -- An answer that somebody knows is worth more than that there was one.
+      local found = redis.call('SET', key, value, 'GET', 'PX', life)
+      if found and #found > 1 and string.byte(found) == 68 then
+        redis.call('SET', key, found, 'PX', life)
+      end
+    elseif string.byte(value) == 68 then
+      redis.call('SET', key, value, 'PX', life)
+    else
+      local found = redis.call('GET', key)
+      if not found or string.byte(found) ~= 68 then redis.call('SET', key, value, 'PX', life) end
+    end
+  end
+end
+
+at = at + 1
+local claims = tonumber(ARGV[at])
+local limit_at = key_at + claims
+local limited = tonumber(ARGV[at + 1])
+local now
+local arrivals, changed = {}, {}
+
+-- Takes from all limits of a claim, or from none: GCRA, in whole microseconds of this server.
+local function admitted()
+  if not now then
+    local time = redis.call('TIME')
+    now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  end
+  local count = tonumber(ARGV[at + 2])
+  local wait, rule = 0, nil
+  for i = 1, count do
+    local key = KEYS[limit_at + i]
+    local arrival = arrivals[key] or tonumber(redis.call('GET', key) or 0)
+    arrivals[key] = arrival
+    local early = arrival - tonumber(ARGV[at + 3 * i + 1]) - now
+    if early > 0 then
+      rule = rule or ARGV[at + 3 * i + 2]
+      wait = math.max(wait, early)
+    end
+  end
+  if not rule then
+    for i = 1, count do
+      local key = KEYS[limit_at + i]
+      arrivals[key] = math.max(arrivals[key], now) + tonumber(ARGV[at + 3 * i])
+      changed[key] = true
+    end
+  end
+  return rule, wait, count
+end
+
+local letters, more = {}, {}
+for i = 1, claims do
+  local key = KEYS[key_at + i]
+  local found, rule, wait, count
+  if i == limited then
+    found = redis.call('GET', key)
+    if not found then
+      rule, wait, count = admitted()
+    else
+      count = tonumber(ARGV[at + 2])
+    end
+    if not (found or rule) then redis.call('SET', key, mine, 'PX', lease) end
+    limit_at = limit_at + count
+    at = at + 2 + 3 * count
+    limited = tonumber(ARGV[at + 1])
+  else
+    found = redis.call('SET', key, mine, 'NX', 'GET', 'PX', lease)
+  end
+  if rule then
+    letters[i] = 'x'
+    more[#more + 1] = rule .. ':' .. string.format('%.0f', wait)
+  elseif not found then
+    letters[i] = 'n'
+  elseif found == mine then
+    -- Asked before, and not answered, or given back and not heard.
+    redis.call('PEXPIRE', key, lease)
+    letters[i] = 'n'
+  elseif string.byte(found) ~= 68 then
+    letters[i] = 'l'
+  elseif #found == 1 then
+    letters[i] = 'd'
+  else
+    letters[i] = 'a'
+    more[#more + 1] = string.sub(found, 2)
+  end
+end
+for key in pairs(changed) do
+  local life = string.format('%.0f', math.ceil((arrivals[key] - now) / 1000) + 1000)
+  redis.call('SET', key, string.format('%.0f', arrivals[key]), 'PX', life)
+end
+return {epoch, table.concat(letters), more}

@@ -1,0 +1,142 @@
+"""From an address to a connection that is ours to use: TLS, user, database, and who it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hiredis import ReplyError
+
+from wxgate.errors import StoreError
+from wxgate.stores.redis.call import SCRIPT
+from wxgate.stores.redis.link import Link, LostError
+
+if TYPE_CHECKING:
+    from wxgate.settings.redis import Redis
+    from wxgate.settings.secret import Secret
+
+    Address = tuple[str, int]
+
+_WITHIN_S = 1.0
+_NAME = b"wxgate"
+
+
+class UnreachableError(StoreError):
+    """There is no server that could be used; the text says why, and names the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who we are towards a kind of server."""
+
+    tls: ssl.SSLContext | None
+    user: str | None
+    password: Secret | None
+    database: int = 0
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """The AUTH command; empty if there is nothing to say."""
+        if self.password is None:
+            return ()
+        user = () if self.user is None else (self.user.encode(),)
+        return (b"AUTH", *user, self.password.reveal().encode())
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a server says of itself."""
+
+    name: str
+    """Product and version."""
+    run: str
+    """Different after each start, and for each server."""
+    role: str
+    policy: str
+    """What it does where its memory is full."""
+    limited: bool
+    """Whether its memory has a limit at all."""
+
+    @property
+    def evicts(self) -> bool:
+        """Whether it may drop claims before their time: they all have a time to live."""
+        return self.limited and self.policy != "noeviction"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection to somebody known."""
+
+    link: Link
+    about: About
+    address: Address
+
+
+def logins(settings: Redis) -> tuple[Login, Login]:
+    """Ours towards the servers, and towards Sentinels. Raises ``OSError`` for the CA file."""
+    tls = None
+    if settings.url.tls:
+        tls = ssl.create_default_context(cafile=settings.ca)
+    server = Login(tls, settings.user, settings.password, settings.url.database)
+    return server, Login(tls, settings.sentinel_user, settings.sentinel_password)
+
+
+async def open_session(address: Address, login: Login, within: float = _WITHIN_S) -> Session:
+    """Connect and introduce ourselves. Raises ``UnreachableError`` within so many seconds."""
+    link = await open_link(address, login, within)
+    try:
+        async with asyncio.timeout(within):
+            if login.database:
+                await link.ask(b"SELECT", b"%d" % login.database)
+            about = _about(await link.ask(b"INFO"))
+            # Who may not load it sends it with the first call.
+            with contextlib.suppress(ReplyError):
+                await link.ask(b"SCRIPT", b"LOAD", SCRIPT)
+    except (ReplyError, LostError, TimeoutError) as error:
+        link.close()
+        raise UnreachableError(_reason(address, error)) from None
+    except BaseException:
+        link.close()
+        raise
+    return Session(link, about, address)
+
+
+async def open_link(address: Address, login: Login, within: float = _WITHIN_S) -> Link:
+    """Connect and log in. Raises ``UnreachableError``."""
+    link = None
+    try:
+        async with asyncio.timeout(within):
+            link = await Link.connect(*address, login.tls)
+            if login.words:
+                await link.ask(*login.words)
+            # Shows whose connection it is; an old user's rules may not allow it.
+            with contextlib.suppress(ReplyError):
+                await link.ask(b"CLIENT", b"SETNAME", _NAME)
+    except (OSError, ReplyError, LostError, TimeoutError) as error:
+        if link is not None:
+            link.close()
+        raise UnreachableError(_reason(address, error)) from None
+    return link
+
+
+def _reason(address: Address, error: BaseException) -> str:
+    host, port = address
+    said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+    return f"{host}:{port}: {said or type(error).__name__}"
+
+
+def _about(info: object) -> About:
+    lines = info.decode(errors="replace").splitlines() if isinstance(info, bytes) else []
+    said = dict(line.split(":", 1) for line in lines if ":" in line)
+    product = said.get("server_name", "redis").capitalize()
+    version = said.get("valkey_version") or said.get("redis_version", "of unknown version")
+    return About(
+        name=f"{product} {version}",
+        run=said.get("run_id", ""),
+        role=said.get("role", ""),
+        policy=said.get("maxmemory_policy", ""),
+        limited=said.get("maxmemory", "0") != "0",
+    )

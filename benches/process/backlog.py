@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import usage
 from servers import (
     HERE,
     PATH,
@@ -21,6 +20,7 @@ from servers import (
     started,
     taken,
 )
+from wxgate.bench import usage
 
 _CHUNK = 20_000
 

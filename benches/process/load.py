@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import usage
 from servers import HERE, PATH, acknowledged, delivered, receiver, servers, started, taken
+from wxgate.bench import usage
 
 CONNECTIONS = 32
 _SIZE = "325 B"

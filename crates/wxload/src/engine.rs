@@ -56,7 +56,7 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
         .collect::<Result<Vec<_>, _>>()?;
     let mix = Mix::new(spec, &senders)?;
     let users = Users::new(spec.users, spec.skew);
-    let schedule = Schedule::new(spec.legs.clone(), spec.messages);
+    let schedule = Schedule::new(spec.legs.clone());
     let (fill, mut store) = Store::new(spec.ahead);
     let wanted = mix.payments(schedule.planned());
     let mill = Mill {
@@ -125,7 +125,12 @@ impl Engine<'_> {
         mut schedule: Schedule,
         watch: &mut dyn FnMut(&Progress) -> bool,
     ) -> Result<Report, LoadError> {
-        let (planned, seconds) = (schedule.planned(), schedule.seconds());
+        let seconds = schedule.seconds();
+        let planned = self
+            .spec
+            .messages
+            .unwrap_or(u64::MAX)
+            .min(schedule.planned());
         let cpu = cpu_seconds();
         self.start = Instant::now();
         self.next = schedule.next();
@@ -184,8 +189,9 @@ impl Engine<'_> {
             };
             let call = if first == Some(due) {
                 let leg = self.next.map_or(0, |(_, leg)| leg);
-                self.next = schedule.next();
-                self.first_try(due, leg)
+                let call = self.first_try(due, leg);
+                self.next = self.following(schedule);
+                call
             } else {
                 self.later.take()
             };
@@ -195,6 +201,14 @@ impl Engine<'_> {
             }
             now = self.now();
         }
+    }
+
+    /// The next call of the schedule, until all messages that were asked for are sent.
+    fn following(&self, schedule: &mut Schedule) -> Option<(u64, usize)> {
+        let sent = self.tally.counts.messages;
+        schedule
+            .next()
+            .filter(|_| self.spec.messages.is_none_or(|all| sent < all))
     }
 
     fn is_over(&self) -> bool {

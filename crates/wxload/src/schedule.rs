@@ -2,37 +2,49 @@
 
 use crate::spec::Leg;
 
-/// Yields the time of each message, in nanoseconds since the start, and the leg it falls into.
+/// Yields the time of each call, in nanoseconds since the start, and the leg it falls into.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     legs: Vec<Leg>,
     leg: usize,
     /// Seconds since the start at which the current leg began.
     began: f64,
-    /// How many of the current leg's messages are behind.
+    /// How many calls there were until then.
+    before: u64,
+    /// How many of the current leg's calls are behind.
     sent: u64,
-    left: u64,
 }
 
 impl Schedule {
-    pub(crate) fn new(legs: Vec<Leg>, messages: Option<u64>) -> Self {
+    pub(crate) const fn new(legs: Vec<Leg>) -> Self {
         Self {
             legs,
             leg: 0,
             began: 0.0,
+            before: 0,
             sent: 0,
-            left: messages.unwrap_or(u64::MAX),
         }
     }
 
-    /// How many messages all legs have.
+    /// How many calls all legs have.
     pub(crate) fn planned(&self) -> u64 {
-        self.legs.iter().map(leg_size).sum::<u64>().min(self.left)
+        self.until(self.legs.len())
     }
 
     /// Seconds of all legs.
     pub(crate) fn seconds(&self) -> f64 {
         self.legs.iter().map(|leg| leg.seconds).sum()
+    }
+
+    /// How many calls there are before a leg begins: rounded once, not leg by leg.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of messages, from 0"
+    )]
+    fn until(&self, leg: usize) -> u64 {
+        let areas = self.legs.iter().take(leg).map(area);
+        areas.sum::<f64>().round() as u64
     }
 }
 
@@ -40,11 +52,10 @@ impl Iterator for Schedule {
     type Item = (u64, usize);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
         loop {
-            let leg = self.legs.get(self.leg)?;
-            if self.sent < leg_size(leg) {
-                let due = self.began + due_within(leg, self.sent);
+            let leg = *self.legs.get(self.leg)?;
+            if self.before + self.sent < self.until(self.leg + 1) {
+                let due = self.began + due_within(&leg, self.sent);
                 self.sent += 1;
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -54,19 +65,15 @@ impl Iterator for Schedule {
                 return Some(((due * 1e9) as u64, self.leg));
             }
             self.began += leg.seconds;
+            self.before += self.sent;
             self.sent = 0;
             self.leg += 1;
         }
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count of messages, from 0"
-)]
-fn leg_size(leg: &Leg) -> u64 {
-    (f64::midpoint(leg.rate, leg.to.unwrap_or(leg.rate)) * leg.seconds).round() as u64
+fn area(leg: &Leg) -> f64 {
+    f64::midpoint(leg.rate, leg.to.unwrap_or(leg.rate)) * leg.seconds
 }
 
 /// Seconds into a leg at which its message `n` is due: where the area under the rate reaches `n`.
@@ -98,13 +105,13 @@ mod tests {
 
     #[test]
     fn an_even_rate_is_evenly_spaced() {
-        let times: Vec<_> = Schedule::new(vec![leg(1.0, 4.0, None)], None).collect();
+        let times: Vec<_> = Schedule::new(vec![leg(1.0, 4.0, None)]).collect();
         assert_eq!(times, [0, 1, 2, 3].map(|n| (n * SECOND / 4, 0)));
     }
 
     #[test]
     fn a_ramp_has_as_many_messages_as_its_mean_rate_and_most_of_them_late() {
-        let times: Vec<_> = Schedule::new(vec![leg(10.0, 0.0, Some(100.0))], None).collect();
+        let times: Vec<_> = Schedule::new(vec![leg(10.0, 0.0, Some(100.0))]).collect();
         assert_eq!(times.len(), 500);
         assert!(times.is_sorted());
         let in_the_first_half = times.iter().filter(|(due, _)| *due < 5 * SECOND).count();
@@ -118,13 +125,13 @@ mod tests {
             leg(2.0, 0.0, None),
             leg(1.0, 1.0, None),
         ];
-        let times: Vec<_> = Schedule::new(legs, None).collect();
+        let times: Vec<_> = Schedule::new(legs).collect();
         assert_eq!(times, [(0, 0), (SECOND / 2, 0), (3 * SECOND, 2)]);
     }
 
     #[test]
-    fn a_number_of_messages_ends_it() {
-        let schedule = Schedule::new(vec![leg(1.0, 1000.0, None)], Some(7));
-        assert_eq!((schedule.planned(), schedule.count()), (7, 7));
+    fn no_call_is_lost_to_rounding() {
+        let schedule = Schedule::new(vec![leg(0.1, 24.0, None); 10]);
+        assert_eq!((schedule.planned(), schedule.count()), (24, 24));
     }
 }

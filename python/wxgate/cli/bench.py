@@ -1,10 +1,12 @@
-"""Find out what a gateway carries: WeChat's part at a given rate, with honest latencies."""
+"""Find out what a machine carries: WeChat's part at a given rate, or a whole day of it."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +20,8 @@ from wxgate.settings import load
 from wxgate.sim import Belongings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wxgate.bench.parts import Played
     from wxgate.bench.plan import Progress, Run
     from wxgate.settings import Settings
@@ -32,13 +36,27 @@ Each message has its time on a fixed schedule and its latency runs from it, so t
 gateway costs every message that fell into it. A result in which the player itself was late for
 more than one message in a hundred is not to be trusted: it says so, and the exit code is 1.
 """
+_DAY = """\
+It starts a gateway with four accounts, a service that takes every message in batches and counts
+ids, and the player, all on loopback: verification, claims, fsync, routing and delivery are on. The
+rates follow the hours of a day. It ends with books that must balance: sent, acknowledged, arrived.
+
+examples:
+  wxgate bench day --messages 200000
+  wxgate bench day --messages 1000000 --rate 2000 --holiday
+"""
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (never bound)
 
 
 def add(commands: options.Commands) -> None:
     """Describe the arguments."""
     parser = commands.add_parser("bench", description=__doc__)
-    kinds = parser.add_subparsers(metavar="load", required=True, dest="bench")
+    kinds = parser.add_subparsers(metavar="load|day", required=True, dest="bench")
+    _add_load(kinds)
+    _add_day(kinds)
+
+
+def _add_load(kinds: options.Commands) -> None:
     one = kinds.add_parser(
         "load",
         help="play WeChat against a running gateway",
@@ -49,6 +67,26 @@ def add(commands: options.Commands) -> None:
     options.as_json(one)
     _run_options(one)
     _people_options(one)
+
+
+def _add_day(kinds: options.Commands) -> None:
+    one = kinds.add_parser(
+        "day",
+        help="play a day of 20,000,000 messages, compressed, and count them at the far end",
+        epilog=_DAY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.as_json(one)
+    one.add_argument("--messages", metavar="N", type=options.count, default=20_000_000)
+    one.add_argument(
+        "--rate", metavar="N", type=_above_zero, help="mean rate; default: what is carried"
+    )
+    one.add_argument("--holiday", action="store_true", help="a peak of 10 times the mean, not 3")
+    one.add_argument("--real-time", action="store_true", help="not compressed: it takes a day")
+    one.add_argument("--workers", metavar="N", type=options.count, default=1)
+    one.add_argument("--redis", metavar="URL", help="claims in Redis; default: embedded")
+    one.add_argument("--retries", metavar="SHARE", type=float, default=0.02)
+    one.add_argument("--forged", metavar="SHARE", type=float, default=0.01)
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +126,33 @@ def _people_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play; return 0 if all went well, 1 if not, 2 for usage."""
+    return _day(args) if args.bench == "day" else _load(args)
+
+
+def _day(args: argparse.Namespace) -> int:
+    # Imported here: it brings a client and a service along.
+    from wxgate.bench.day import books, curve, stage  # noqa: PLC0415
+    from wxgate.bench.day.play import Day  # noqa: PLC0415
+    from wxgate.bench.day.play import play as play_day  # noqa: PLC0415
+    from wxgate.sim.demo.process import NotServingError  # noqa: PLC0415
+
+    day = Day(
+        messages=args.messages,
+        mean=args.messages / 86_400 if args.real_time else args.rate,
+        peak=curve.HOLIDAY if args.holiday else curve.PEAK,
+        retries=args.retries,
+        forged=args.forged,
+        setting=stage.Setting(workers=args.workers, redis=args.redis),
+    )
+    try:
+        with TemporaryDirectory(prefix="wxgate-day-") as folder:
+            played = asyncio.run(play_day(day, Path(folder), _say, _show))
+    except (ValueError, NotServingError) as error:
+        return _refuse(str(error))
+    return _tell(args, played, books.lines(played), books.faults(played))
+
+
+def _load(args: argparse.Namespace) -> int:
     settings = load(args.config)
     try:
         seen = play(_plan(settings, args), None if args.json else _show)
@@ -96,11 +161,14 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         where = f"{error.filename} " if error.filename else ""
         return _refuse(f"{where}cannot be used: {error.strerror or error}")
-    wrong = account.faults(seen)
+    return _tell(args, seen, account.lines(seen), account.faults(seen))
+
+
+def _tell(args: argparse.Namespace, seen: object, lines: Iterable[str], wrong: list[str]) -> int:
     if args.json:
         sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in account.lines(seen))
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stderr.writelines(f"not right: {reason}\n" for reason in wrong)
     return 1 if wrong else 0
 
@@ -140,6 +208,10 @@ def _address(settings: Settings) -> str:
     listen = settings.server.listen
     host = _UNSPECIFIED.get(listen.host, listen.host)
     return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _show(at: Progress) -> None:

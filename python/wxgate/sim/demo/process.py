@@ -54,6 +54,12 @@ class GatewayProcess:
         """Where its output goes."""
         return self._world.config.with_name("gateway.log")
 
+    @property
+    def pid(self) -> int:
+        """Of the parent of its workers."""
+        assert self._process is not None, "use it as a context"  # noqa: S101 (for mypy)
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         """Start it in the folder of its configuration, and wait until it answers."""
         folder = self._world.config.parent

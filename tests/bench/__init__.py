@@ -1,0 +1,1 @@
+"""The benchmark suite: curves, books, and a short day."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,8 @@ DONE, PENDING = b"D", b"P"
 """What a claim's value begins with."""
 GIVEN_BACK = b""
 KEY_BYTES = 16
+_LETTERS = b"nldax"
+_DENIED = re.compile(rb"\d+:\d+")
 
 
 class Note(NamedTuple):
@@ -80,6 +83,21 @@ class Frame:
                 b"\r\n",
             )
         )
+
+
+def read(answer: object, claims: int) -> tuple[bytes, bytes, list[bytes]] | None:
+    """Take an answer apart: the epoch, a letter for each claim, the rest. None if it is none."""
+    match answer:
+        case [bytes(epoch), bytes(letters), list(more)] if len(letters) == claims:
+            whole = not letters.translate(None, _LETTERS)
+            whole = whole and len(more) == letters.count(b"a") + letters.count(b"x")
+            # The only ones that are read any further.
+            if whole and b"x" in letters:
+                rest = iter(more)
+                said = [(letter, next(rest)) for letter in letters if letter in b"ax"]
+                whole = all(letter in b"a" or _DENIED.fullmatch(one) for letter, one in said)
+            return (epoch, letters, more) if whole else None
+    return None
 
 
 def whole(written: bytes) -> bytes:

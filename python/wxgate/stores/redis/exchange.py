@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hiredis import ReplyError
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import Claim, Note, whole
+from wxgate.stores.redis.call import Claim, Note, read, whole
 from wxgate.stores.redis.link import LostError
 from wxgate.stores.redis.place import target
 from wxgate.stores.redis.run import Run
@@ -33,6 +33,10 @@ _STUCK = 10
 """Budgets after which one is enough."""
 _BEAT_S = 1.0
 """Between two calls where nobody asks: so that a loss is known before the next message."""
+_SENDS = 5
+"""Of one call on new connections."""
+_REOPEN_S = 0.001
+"""Between two attempts to connect, as long as somebody may still wait for it."""
 _AGAIN_S = 0.005
 """Until a Cluster that moves keys is asked again."""
 
@@ -172,10 +176,12 @@ class Exchange:
     def _answered(self, run: Run, answer: object) -> None:
         if run.is_over or isinstance(answer, LostError):
             return  # what is lost is sent again by who opens the next connection
-        if isinstance(answer, list):
-            self._hear(run, *answer)
-        else:
+        if isinstance(answer, ReplyError):
             self._refused(run, str(answer))
+        elif (said := read(answer, len(run.claims))) is not None:
+            self._hear(run, *said)
+        else:
+            self.fail("it does not answer as the script does")
 
     def _hear(self, run: Run, epoch: bytes, letters: bytes, more: list[bytes]) -> None:
         run.end()
@@ -277,11 +283,16 @@ class Exchange:
 
     async def _reopen(self) -> None:
         """Connect again at once, and send again what may or may not have been heard."""
-        try:
-            session = await self._place.open()
-        except StoreError as error:
-            self.fail(str(error))
-            return
+        last = self._loop.time() + self._budget
+        session = None
+        while session is None:
+            try:
+                session = await self._place.open()
+            except StoreError as error:
+                if not self.in_use or self._loop.time() > last:
+                    self.fail(str(error))
+                    return
+                await asyncio.sleep(_REOPEN_S)
         if not self.in_use:
             session.link.close()
             return
@@ -292,6 +303,10 @@ class Exchange:
             return
         session.link.on_lost = self._lost
         for run in list(self._open):
+            run.sends += 1
+            if run.sends > _SENDS:
+                self.fail(f"the connection was lost {_SENDS} times with the same call")
+                return
             self._send_again(run)
 
     def _rest(self) -> None:

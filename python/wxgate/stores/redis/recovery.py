@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import DONE, GIVEN_BACK, Note, whole
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, Note, read, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,10 +189,10 @@ class Recovery:
         said = await _run(session, written)
         if str(said).startswith("NOSCRIPT"):
             said = await _run(session, whole(written))
-        if isinstance(said, list):
-            self._tally.merged += len(notes)
-            return bytes(said[0])
-        raise StoreError(str(said))
+        if (answer := read(said, 0)) is None:
+            raise StoreError(str(said))
+        self._tally.merged += len(notes)
+        return answer[0]
 
 
 async def _run(session: Session, written: bytes) -> object:

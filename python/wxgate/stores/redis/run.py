@@ -21,7 +21,7 @@ CAPACITY = 64
 class Run:
     """Gathers until it is sent; from its first moment on its time runs."""
 
-    __slots__ = ("asks", "claims", "is_late", "is_over", "notes", "timer", "written")
+    __slots__ = ("asks", "claims", "is_late", "is_over", "notes", "sends", "timer", "written")
 
     def __init__(self) -> None:
         """Empty."""
@@ -31,6 +31,8 @@ class Run:
         """Who waits for each of the claims."""
         self.timer: TimerHandle | None = None
         self.written = b""
+        self.sends = 0
+        """How often it was sent: it may be what makes the connection end."""
         self.is_late = False
         """Whether its asks were answered without it."""
         self.is_over = False

@@ -1,0 +1,163 @@
+"""The stores of wxgate, as the tests of ``wxgate.testing`` want them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self
+
+from wxcore._wxcore import Claims
+from wxgate.settings.redis import Redis, RedisUrl
+from wxgate.stores.claims import SharedClaims
+from wxgate.stores.redis.claims import RedisClaims
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from servers.server import Server
+
+PATIENCE = 10.0
+
+
+class Clock:
+    """The real time, moved on."""
+
+    def __init__(self) -> None:
+        """Now."""
+        self.ahead = 0
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000 + self.ahead
+
+    async def advance(self, ms: int) -> None:
+        """Move on."""
+        self.ahead += ms
+
+    async def settle(self) -> None:
+        """Nothing waits."""
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+
+
+class OwnSite(Clock):
+    """The claims of one process."""
+
+    lease_ms = None
+    forgets = False
+
+    def __init__(self) -> None:
+        """Empty."""
+        super().__init__()
+        self._claims = Claims(10_000, 1 << 20, self.now)
+
+    async def node(self) -> Claims:
+        """Return the only ones."""
+        return self._claims
+
+    async def leave(self, node: Any) -> None:
+        """Never asked for."""
+
+    async def forget(self) -> None:
+        """Never asked for."""
+
+
+class SharedSite(Clock):
+    """The claims of several workers of one machine."""
+
+    lease_ms = 4_000
+    forgets = False
+
+    def __init__(self, path: Path) -> None:
+        """Use this file."""
+        super().__init__()
+        self._path = path
+        self._nodes: list[SharedClaims] = []
+
+    async def node(self) -> SharedClaims:
+        """Open the file once more."""
+        self._nodes.append(SharedClaims(self._path))
+        return self._nodes[-1]
+
+    async def leave(self, node: Any) -> None:
+        """Close it."""
+        node.close()
+
+    async def forget(self) -> None:
+        """Never asked for."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        for node in self._nodes:
+            node.close()
+
+
+class RedisSite(Clock):
+    """The claims of gateways that share a Redis."""
+
+    lease_ms = 4_000
+    forgets = True
+
+    def __init__(self, server: Server, url: str = "", **settings: Any) -> None:
+        """Use an empty server; ``url`` if gateways find it in another way."""
+        super().__init__()
+        self._server = server
+        self.settings = Redis(
+            url=RedisUrl.parse(url or server.url), **{"budget": 1.0, "lease": 4.0, **settings}
+        )
+        self.nodes: list[RedisClaims] = []
+
+    async def node(self) -> RedisClaims:
+        """Start one more gateway's."""
+        node = RedisClaims(self.settings, Claims(10_000, 1 << 20, self.now))
+        self.nodes.append(node)
+        await node.open()
+        assert node.is_shared, node.report()
+        return node
+
+    async def leave(self, node: Any) -> None:
+        """Hang up without a word."""
+        node._exchange.close()  # noqa: SLF001 (as a crash would)
+        self.nodes.remove(node)
+
+    async def settle(self) -> None:
+        """Wait until all notes are confirmed."""
+        for node in self.nodes:
+            await node._exchange.settle(PATIENCE)  # noqa: SLF001 (nobody else needs it)
+
+    async def advance(self, ms: int) -> None:
+        """Move on, and have every key live so much shorter."""
+        await super().advance(ms)
+        with self._server.client() as client:
+            for key in client.scan_iter(count=1000):
+                if (left := client.pttl(key)) > 0:
+                    client.pexpire(key, max(1, left - ms))
+            while any(0 <= client.pttl(key) <= 1 for key in client.scan_iter(count=1000)):
+                pass
+
+    async def forget(self) -> None:
+        """Empty the server; wait until each gateway has been alone, and is not any more."""
+        before = [node.tally.forgotten for node in self.nodes]
+        self._server.say("FLUSHALL")
+        for node, count in zip(self.nodes, before, strict=True):
+            await until(lambda node=node, count=count: node.tally.forgotten > count)
+            await until(lambda node=node: node.is_shared)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        for node in self.nodes:
+            await node.aclose()
+
+
+async def until(holds: Any, patience: float = PATIENCE) -> None:
+    """Wait until something holds that tells nobody."""
+    async with asyncio.timeout(patience):
+        while not holds():  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0.002)

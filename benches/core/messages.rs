@@ -80,6 +80,7 @@ impl Sealed {
             headers: &[],
             body: self.body.as_bytes(),
             now: NOW,
+            peer: None,
         }
     }
 

@@ -32,6 +32,7 @@ fuzz_target!(|body: &[u8]| {
         headers: &[],
         body,
         now,
+        peer: None,
     };
     let Received::Event(delivery) = GATEWAY.receive("shop", None, &request) else {
         return;

@@ -12,6 +12,8 @@ __all__ = [
     "Journal",
     "JournalError",
     "JournalReader",
+    "Limiter",
+    "Limits",
     "Merchant",
     "Opened",
     "PartnerSender",
@@ -30,6 +32,7 @@ __all__ = [
     "aead_open",
     "aead_seal",
     "check",
+    "decide",
     "generate_rsa_key",
     "hmac_base64",
     "hmac_hex",
@@ -483,11 +486,13 @@ class Gateway:
         headers: Sequence[tuple[str, str]],
         body: bytes,
         now: int,
+        peer: str | None = None,
     ) -> Received:
         """Take a request to ``/cb/{account}`` or ``/cb/{account}/{authorizer}``.
 
         ``query`` is the raw query string; ``headers`` are needed where ``needs_headers``;
-        ``now`` is in milliseconds since 1970. Never raises for anything a stranger can send.
+        ``now`` is in milliseconds since 1970; ``peer`` is the address that called, if
+        ``needs_source``. Never raises for anything a stranger can send.
         """
     def reply(self, message: Received, spec: bytes, now: int) -> tuple[int, str, bytes, str | None]:
         """Turn a service's answer into ``(status, content_type, body, code)``.
@@ -504,6 +509,15 @@ class Gateway:
         """``(status, content_type, body)`` of the refusal for one of wxgate's own codes."""
     def accounts(self) -> list[tuple[str, str]]:
         """``(name, kind)`` of the accounts, in the order of the configuration."""
+    def needs_source(self) -> tuple[bool, bool]:
+        """Whether a limit counts by the address of the sender, and so asks for ``peer``.
+
+        And whether it asks for ``X-Forwarded-For`` among the headers, too.
+        """
+    def has_paces(self) -> bool:
+        """Whether there are limits under which messages are delivered."""
+    def paces(self, event: bytes) -> list[tuple[bytes, int, int, int]]:
+        """The limits under which a message is delivered, from its event; as ``Received.limits``."""
     def needs_headers(self, account: str) -> bool:
         """Whether requests to ``account`` are verified by their headers."""
 
@@ -578,6 +592,9 @@ class Received:
     def account(self) -> str:
         """The account's name."""
     @property
+    def tenant(self) -> str:
+        """Who shares the gateway with others: the account, or one of those a platform serves."""
+    @property
     def subject(self) -> str | None:
         """The user, or Pay's order, where there is one."""
     @property
@@ -599,8 +616,64 @@ class Received:
     def nonce(self) -> tuple[str, int] | None:
         """A nonce that must be new, and until when to remember it, in milliseconds."""
     @property
+    def limits(self) -> tuple[tuple[bytes, int, int, int], ...]:
+        """The rates that it falls under: ``(key, interval, tolerance, rule)``, spans in µs."""
+    @property
+    def rules(self) -> list[int]:
+        """The indexes of all limits that it falls under."""
+    @property
     def prescribed(self) -> bool:
         """Whether the answer is prescribed, whatever the destinations say."""
+
+def decide(tat: int | None, interval: int, tolerance: int, now: int) -> tuple[int | None, int]:
+    """Decide on one message: ``(tat, 0)`` if it passes, ``(None, wait)`` if not for ``wait`` µs.
+
+    ``tat`` is what was returned for the key before; all times are in microseconds. What the stores'
+    scripts must agree with. Raises ``ValueError`` for what is out of range.
+    """
+
+@final
+class Limits:
+    """The limits of one process: what its messages have used up.
+
+    At most ``capacity`` keys are remembered; ``parts`` is among how many processes or nodes each
+    limit is divided. ``now`` is in microseconds of a steady clock.
+    """
+
+    def __new__(cls, capacity: int, parts: int = 1) -> Self: ...
+    def admit(self, message: Received, now: int) -> tuple[int, int] | None:
+        """Let a message pass all its limits; else which rule denies it, and for how many µs."""
+    def enter(self, message: Received) -> tuple[int, int] | None:
+        """Have a message take its places under limits of concurrency alone; as ``admit``."""
+    def leave(self, message: Received) -> None:
+        """Free the places of an admitted message under limits of concurrency."""
+    def acquire(
+        self, limits: Sequence[tuple[bytes, int, int, int]], now: int
+    ) -> tuple[int, int] | None:
+        """Let something pass limits as ``Received.limits`` has them, all or none.
+
+        Else the place of the first that denies it, and for how many µs.
+        """
+    @property
+    def crowded(self) -> int:
+        """How many decisions had to be made for several keys together, for want of room."""
+    def __len__(self) -> int: ...
+
+@final
+class Limiter:
+    """A rate limit by key: ``burst`` at once, then ``rate`` (``"5/s"``, ``"100/min"``).
+
+    Exact, and bounded by ``capacity`` keys: what has no room shares one place. Raises
+    ``ValueError`` for what is no rate, or a burst that takes more than a year to come back.
+    """
+
+    def __new__(cls, rate: str, burst: int = 1, *, capacity: int = 100_000) -> Self: ...
+    def acquire(self, key: str, now: int, cost: int = 1) -> int:
+        """Let ``cost`` messages of ``key`` pass, all or none: 0, or the µs to wait.
+
+        ``now`` is in microseconds of a steady clock: ``time.monotonic_ns() // 1000``.
+        """
+    def __len__(self) -> int: ...
 
 @final
 class Claims:

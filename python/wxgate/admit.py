@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from wxcore._wxcore import Received
 
+    from wxgate.limits import Limits
     from wxgate.stores import Claims, Denied, Held
     from wxgate.stores.nonces import Nonces
 
@@ -22,19 +23,23 @@ _LOG = logging.getLogger("wxgate.admit")
 
 
 class Admission:
-    """Asks the claims, and for partners' calls the nonces too."""
+    """Asks the claims, for partners' calls the nonces before, and for what is new the limits."""
 
-    def __init__(self, claims: Claims, nonces: Nonces | None) -> None:
-        """Ask these; ``nonces`` only where an account has partners."""
+    def __init__(
+        self, claims: Claims, nonces: Nonces | None = None, limits: Limits | None = None
+    ) -> None:
+        """Ask these; ``nonces`` only where an account has partners, ``limits`` if there are any."""
         self._claims = claims
         self._nonces = nonces
+        self._limits = limits
 
     def claim(self, account: str, message: Received, now: int) -> Claimed | Future[Held | Denied]:
         """Ask for a message at ``now`` (ms).
 
         True: it is new, and the caller completes or abandons it. False: it is being worked on.
-        Bytes: it is done, and this was answered. A ``str`` is the code of a refusal. Claims that
-        are shared between machines answer later.
+        Bytes: it is done, and this was answered. A ``str`` is the code of a refusal, a pair a limit
+        that it is over; then it is not claimed. Claims that are shared between machines answer
+        later.
         """
         nonce = message.nonce
         if nonce is not None and (code := self._code(account, nonce, now)):
@@ -44,11 +49,16 @@ class Admission:
     def again(self, message: Received, now: int) -> Held | Denied | Future[Held | Denied]:
         """Ask for a message whose nonce is known to be its own."""
         try:
-            return self._claims.claim(message, now)
+            claimed = self._claims.claim(message, now)
         except StoreError:
             # Rather twice than never: the id tells the service (G3).
             _LOG.exception("%s: the store of claims does not answer", message.id)
-            return True
+            claimed = True
+        # Only what is new: a retry of what was taken uses up nothing.
+        if claimed is True and self._limits and (denied := self._limits.admit(message)):
+            self._claims.abandon(message)
+            return denied
+        return claimed
 
     def _code(self, account: str, nonce: tuple[str, int], now: int) -> str | None:
         if self._nonces is None:

@@ -31,12 +31,12 @@ async def serve(state: State, scope: Message, receive: Receive, send: Send) -> N
         answer = await _answer(state, scope, receive)
     except _GoneError:
         return
-    status, content_type, body = answer
+    status, content_type, body, *wait = answer
     headers = [
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in refused.headers(status)]
+    headers += [(name.encode(), value.encode()) for name, value in refused.headers(status, *wait)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -55,7 +55,10 @@ async def _answer(state: State, scope: Message, receive: Receive) -> Answer:
     if state.pipeline.wants_headers(path):
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
     query = scope["query_string"].decode("latin-1")
-    return await state.pipeline.answer(scope["method"], path, query, headers, body)
+    peer = None
+    if state.pipeline.wants_peer and (client := scope.get("client")):
+        peer = client[0]
+    return await state.pipeline.answer(scope["method"], path, query, headers, body, peer)
 
 
 async def _body(headers: list[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wxcore._wxcore import Received
 
-    Answer = tuple[int, str, bytes]
-    """Status, media type, body."""
+    Answer = tuple[int, str, bytes] | tuple[int, str, bytes, int]
+    """Status, media type, body; and after how many seconds to try again, if that is known."""
     End = Answer | str | bytes | None
     """The answer; the code of a refusal; an answer still to be sealed; None if the time is up."""
 
@@ -59,7 +59,7 @@ def _settle(future: asyncio.Future[End], how: End) -> None:
 
 def pack(answer: Answer) -> bytes:
     """Write an answer as claims and journal keep it."""
-    status, content_type, body = answer
+    status, content_type, body, *_ = answer
     return f"{status} {content_type}\n".encode() + body
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from wxcore import Claims as OwnClaims
+from wxcore import Limits as OwnLimits
 from wxcore._wxcore import Gateway as Core
 
 from wxgate.admin import Admin, Status
@@ -18,8 +19,10 @@ from wxgate.admit import Admission
 from wxgate.dispatch import Board, Dispatcher
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
+from wxgate.dispatch.pace import Pacing
 from wxgate.flights import Flights
 from wxgate.journals import folder, left_behind, lend, nodes_of, open_journal, raw_key, recall
+from wxgate.limits import Limits
 from wxgate.metrics import Counters, Layout
 from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from wxgate.handlers import Registered
     from wxgate.stores import Claims
     from wxgate.stores.claims import SharedClaims
+    from wxgate.stores.limits import SharedLimits
     from wxgate.stores.nonces import Nonces
     from wxgate.stores.redis.claims import RedisClaims
 
@@ -70,7 +74,7 @@ class State:
     adopted: tuple[tuple[Journal, Dispatcher], ...]
     """Journals of workers that there are no more, which are delivered from here."""
     counters: Counters
-    stores: tuple[Nonces | SharedClaims, ...]
+    stores: tuple[Nonces | SharedClaims | SharedLimits, ...]
     """What is open in files shared with other workers."""
     store: RedisClaims | None
     """What is shared with other machines."""
@@ -88,13 +92,13 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     """
     core = Core(_blob(settings, handlers))
     made = plan(settings, handlers)
-    layout = Layout([name for name, _ in core.accounts()], made.names, destinations(settings))
-    counters = Counters(layout, shared.counters, shared.worker)
+    counters = Counters(layout(settings, made.names), shared.counters, shared.worker)
     board = Board(made.names, destinations(settings), shared.board, shared.worker)
     place = folder(settings.journal, shared.worker)
     journal = open_journal(settings.journal, place, made, _now())
     lend(made, place, raw_key(settings.journal))
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
+    pacing = _pacing(core, settings, counters)
     dispatcher = Dispatcher(
         made.places,
         made.routes,
@@ -102,22 +106,26 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         dead=dead,
         tally=counters.tally,
         publish=board.publish,
+        pacing=pacing,
     )
     claims = _claims(settings)
-    store = _store(settings, claims)
+    limited = _limits(settings)
+    limits = None if limited is None else Limits(settings.limit, limited, counters)
+    store = _store(settings, claims, limits)
     flights = Flights(core, store or claims, journal, dispatcher, counters)
     recall(journal, store or claims, flights, made, _now())
     recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
     nonces = _nonces(settings)
     pipeline = Pipeline(
         core,
-        Admission(store or claims, nonces),
+        Admission(store or claims, nonces, limits),
         recorder,
         flights,
         counters,
         RefusalLog(),
         budgets=_budgets(settings),
         max_in_flight=settings.server.max_in_flight,
+        limits=limits,
         stopping=shared.stopping,
     )
     if store is not None:
@@ -126,7 +134,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     if shared.stop is not None:
         _hear(shared.stop, partial(pipeline.stop, settings.server.drain))
     abandoned = left_behind(settings.journal, settings.server.workers) if not shared.worker else []
-    adopted = [_adopt(one, core, settings, handlers, dead, store or claims) for one in abandoned]
+    adopted = [
+        _adopt(one, core, settings, handlers, dead, store or claims, pacing) for one in abandoned
+    ]
     status = Status(
         settings.journal.durability, pipeline, dispatcher, journal, board, claims, store, recorder
     )
@@ -141,7 +151,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         tuple(adopted),
         counters,
         tuple(
-            one for one in (nonces, claims) if one is not None and not isinstance(one, OwnClaims)
+            one
+            for one in (nonces, claims, limited)
+            if one is not None and not isinstance(one, OwnClaims | OwnLimits)
         ),
         store,
         admin,
@@ -169,13 +181,14 @@ async def close_state(state: State) -> None:
         store.close()
 
 
-def _adopt(
+def _adopt(  # noqa: PLR0913, PLR0917 (wired once)
     place: Path,
     core: Core,
     settings: Settings,
     handlers: Sequence[Registered],
     dead: Dead,
     claims: Claims,
+    pacing: Pacing | None,
 ) -> tuple[Journal, Dispatcher]:
     """Deliver what a journal still holds that nobody writes any more."""
     made = plan(settings, handlers)
@@ -183,7 +196,9 @@ def _adopt(
     lend(made, place, raw_key(settings.journal))
     for key, until, answer in journal.claims():
         claims.restore(key, until, answer)
-    dispatcher = Dispatcher(made.places, made.routes, nodes=nodes_of(core, made), dead=dead)
+    dispatcher = Dispatcher(
+        made.places, made.routes, nodes=nodes_of(core, made), dead=dead, pacing=pacing
+    )
     dispatcher.resume(journal, journal.orphans())
     return journal, dispatcher
 
@@ -217,6 +232,12 @@ def destinations(settings: Settings) -> int:
     return len(settings.route) + _HANDLERS
 
 
+def layout(settings: Settings, names: Sequence[str] = ()) -> Layout:
+    """Return where each counter stands. Only a worker knows the ``names`` of its destinations."""
+    limits = [one.name for one in settings.limit]
+    return Layout(list(settings.account), names, destinations(settings), limits)
+
+
 def _budgets(settings: Settings) -> dict[str, float]:
     general = settings.server.reply_budget
     return {name: account.budget or general for name, account in settings.account.items()}
@@ -231,12 +252,35 @@ def _claims(settings: Settings) -> OwnClaims | SharedClaims:
     return SharedClaims(Path(settings.journal.dir) / "claims.sqlite3")
 
 
-def _store(settings: Settings, claims: OwnClaims | SharedClaims) -> RedisClaims | None:
+def _store(
+    settings: Settings, claims: OwnClaims | SharedClaims, limits: Limits | None
+) -> RedisClaims | None:
     if settings.state.redis is None:
         return None
     from wxgate.stores.redis.claims import RedisClaims  # noqa: PLC0415 (nobody else pays for it)
 
-    return RedisClaims(settings.state.redis, claims)
+    return RedisClaims(settings.state.redis, claims, limits)
+
+
+def _limits(settings: Settings) -> OwnLimits | SharedLimits | None:
+    if all(limit.action == "pace" for limit in settings.limit):
+        return None
+    state, workers = settings.state, settings.server.workers
+    if workers == 1:
+        return OwnLimits(state.max_limits, state.nodes)
+    from wxgate.stores.limits import SharedLimits  # noqa: PLC0415 (as above)
+
+    path = Path(settings.journal.dir) / "limits.sqlite3"
+    return SharedLimits(path, state.max_limits, workers, state.nodes)
+
+
+def _pacing(core: Core, settings: Settings, counters: Counters) -> Pacing | None:
+    if not core.has_paces():
+        return None
+    # Always each worker's part: what is delivered is counted nowhere but here.
+    parts = settings.server.workers * settings.state.nodes
+    limits = OwnLimits(settings.state.max_limits, parts)
+    return Pacing(core.paces, limits, lambda rule, passed: counters.limited(rule, passed=passed))
 
 
 def _nonces(settings: Settings) -> Nonces | None:

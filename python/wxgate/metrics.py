@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 UNKNOWN = "-"
 """The row of requests to no account."""
 
-_OUTCOMES = ("answered", "accepted", "repeated", "replied", "late")
+_OUTCOMES = ("answered", "accepted", "repeated", "absorbed", "replied", "late")
 _DELIVERIES = ("delivered", "retried", "buried")
+_LIMITS = ("limit_passed", "limit_denied")
 _REPLY_PROBLEMS = (
     "reply.unreadable",
     "reply.unknown_type",
@@ -28,6 +29,9 @@ _HELP = {
     "answered": "URL verifications and probes answered.",
     "accepted": "Messages recorded, each once, however often it was sent.",
     "repeated": "Further tries of messages, answered like the first.",
+    "absorbed": "Messages over a limit, acknowledged and dropped.",
+    "limit_passed": "Messages that passed a limit; deliveries, of one that paces.",
+    "limit_denied": "Messages that a limit denied; of one that paces, deliveries that had to wait.",
     "delivered": "Deliveries taken: one for each message and destination.",
     "retried": "Deliveries not taken, to be tried again.",
     "buried": "Dead letters: deliveries given up.",
@@ -41,8 +45,14 @@ _WORD = 8
 class Layout:
     """Which counter stands where: rows of accounts first, then rows of destinations."""
 
-    def __init__(self, accounts: Sequence[str], destinations: Sequence[str], places: int) -> None:
-        """One row for each account, one for unknown ones, and ``places`` rows for destinations.
+    def __init__(
+        self,
+        accounts: Sequence[str],
+        destinations: Sequence[str],
+        places: int,
+        limits: Sequence[str] = (),
+    ) -> None:
+        """Rows of the accounts and of unknown ones, ``places`` of destinations, rows of the limits.
 
         The parent of the workers, who makes the block, does not know the names of destinations.
         """
@@ -53,11 +63,13 @@ class Layout:
         self._places = {name: place for place, name in enumerate(self.columns)}
         self._deliveries = len(self.accounts) * len(self.columns)
         self._count = places
+        self.limits = tuple(limits)
+        self._limits = self._deliveries + places * len(_DELIVERIES)
 
     @property
     def size(self) -> int:
         """Bytes of one worker's region."""
-        return (self._deliveries + self._count * len(_DELIVERIES)) * _WORD
+        return (self._limits + len(self.limits) * len(_LIMITS)) * _WORD
 
     def at(self, account: str, column: str) -> int:
         """Index of a counter; of the unknown row for names that are not configured."""
@@ -66,6 +78,10 @@ class Layout:
     def delivery(self, destination: int) -> int:
         """Index of a destination's first counter; the last row is for all that have none."""
         return self._deliveries + min(destination, self._count - 1) * len(_DELIVERIES)
+
+    def limit(self, rule: int) -> int:
+        """Index of a limit's first counter."""
+        return self._limits + rule * len(_LIMITS)
 
 
 class Counters:
@@ -89,6 +105,10 @@ class Counters:
         for offset, count in enumerate((delivered, retried, buried)):
             self._own[at + offset] += count
 
+    def limited(self, rule: int, *, passed: bool) -> None:
+        """Count one decision of a limit, by its index."""
+        self._own[self._layout.limit(rule) + (not passed)] += 1
+
     def total(self, account: str, column: str) -> int:
         """Return the sum over all workers."""
         return self._sum(self._layout.at(account, column))
@@ -98,7 +118,9 @@ class Counters:
 
     def render(self) -> str:
         """Return Prometheus' text format."""
-        return "\n".join([*self._outcomes(), *self._deliveries(), *self._refusals(), ""])
+        return "\n".join(
+            [*self._outcomes(), *self._deliveries(), *self._limits(), *self._refusals(), ""]
+        )
 
     def _outcomes(self) -> Iterator[str]:
         for column in _OUTCOMES:
@@ -114,6 +136,13 @@ class Counters:
                 total = self._sum(self._layout.delivery(index) + offset)
                 label = name.replace("\\", r"\\").replace('"', r"\"")
                 yield f'wxgate_{column}_total{{destination="{label}"}} {total}'
+
+    def _limits(self) -> Iterator[str]:
+        for offset, column in enumerate(_LIMITS):
+            yield from _head(column)
+            for rule, name in enumerate(self._layout.limits):
+                total = self._sum(self._layout.limit(rule) + offset)
+                yield f'wxgate_{column}_total{{limit="{name}"}} {total}'
 
     def _refusals(self) -> Iterator[str]:
         yield from _head("refused")

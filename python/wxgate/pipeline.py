@@ -6,6 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from wxgate.limits import refusal
+from wxgate.shares import Shares
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from wxgate.admit import Admission, Claimed
     from wxgate.flight import Answer, Flight
     from wxgate.flights import Flights
+    from wxgate.limits import Limits
     from wxgate.metrics import Counters
     from wxgate.record import Recorder
     from wxgate.refused import RefusalLog
@@ -41,9 +45,11 @@ class Pipeline:
         *,
         budgets: Mapping[str, float],
         max_in_flight: int,
+        limits: Limits | None = None,
         stopping: memoryview | None = None,
     ) -> None:
         """``budgets`` are the seconds of each account until WeChat is answered."""
+        self._limits = limits
         self._core = core
         self._admission = admission
         self._recorder = recorder
@@ -51,15 +57,21 @@ class Pipeline:
         self._counters = counters
         self._refusals = refusals
         self._budgets = budgets
-        self._max_in_flight = max_in_flight
+        platform = any(kind == "component" for _, kind in core.accounts())
+        self._shares = Shares(max_in_flight, alone=len(budgets) == 1 and not platform)
         self._with_headers = {name for name, _ in core.accounts() if core.needs_headers(name)}
+        self.wants_peer, self._with_forwarded = core.needs_source()
         self._stopping = stopping
         self._closing = False
         self._idle: asyncio.Future[None] | None = None
         self._until: float | None = None
         self._watched: dict[str, asyncio.Future[Held | Denied]] = {}
         """Messages that others have in hand: what the try that looks for all of them sees."""
-        self.in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return self._shares.open
 
     @property
     def draining(self) -> bool:
@@ -68,15 +80,23 @@ class Pipeline:
 
     def wants_headers(self, path: str) -> bool:
         """Whether the core has to see the headers of a request to ``path``."""
+        if self._with_forwarded:
+            return True
         return bool(self._with_headers) and _place(path)[0] in self._with_headers
 
     async def answer(
-        self, method: str, path: str, query: str, headers: Sequence[tuple[str, str]], body: bytes
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        peer: str | None = None,
     ) -> Answer:
-        """Take a complete request and return the answer."""
+        """Take a complete request and return the answer; ``peer`` if ``wants_peer``."""
         account, authorizer = _place(path)
         now = time.time_ns() // 1_000_000
-        message = self._core.receive(account, authorizer, method, query, headers, body, now)
+        message = self._core.receive(account, authorizer, method, query, headers, body, now, peer)
         if message.outcome == "event":
             return await self._admit(account, message, now)
         if message.code is not None:
@@ -92,23 +112,23 @@ class Pipeline:
     async def _admit(self, account: str, message: Received, now: int) -> Answer:
         if self.draining:
             return self._refuse(account, "admit.draining")
-        if self.in_flight >= self._max_in_flight:
-            return self._refuse(account, "admit.busy")
+        if (code := self._shares.refusal(message.tenant)) is not None:
+            return self._refuse(account, code)
         claimed = self._admission.claim(account, message, now)
         if isinstance(claimed, asyncio.Future):
-            claimed = await self._hear(claimed)
+            claimed = await self._hear(claimed, message.tenant)
         return await self._act_on(claimed, account, message)
 
-    async def _hear(self, claimed: asyncio.Future[Held | Denied]) -> Held | Denied:
+    async def _hear(self, claimed: asyncio.Future[Held | Denied], tenant: str) -> Held | Denied:
         """Wait for claims that other machines share; a stop waits as well."""
-        self.in_flight += 1
+        self._shares.enter(tenant)
         try:
             return await claimed
         finally:
-            self._land()
+            self._land(tenant)
 
-    def _land(self) -> None:
-        self.in_flight -= 1
+    def _land(self, tenant: str) -> None:
+        self._shares.leave(tenant)
         if self._idle is not None and not self.in_flight and not self._idle.done():
             self._idle.set_result(None)
 
@@ -116,15 +136,29 @@ class Pipeline:
         if claimed is True:
             flight = self._flights.begin(account, message)
             self._recorder.record(flight)
-            return await self._follow(flight, message)
+            if self._limits is None:
+                return await self._follow(flight, message)
+            try:
+                return await self._follow(flight, message)
+            finally:
+                self._limits.leave(message)
         if isinstance(claimed, tuple):
-            return self._refuse(account, "admit.busy")
+            return self._over(account, message, claimed)
         if isinstance(claimed, str):
             return self._refuse(account, claimed)
         if isinstance(claimed, bytes):
             self._counters.add(account, "repeated")
             return self._flights.again(account, message, claimed)
         return await self._overtake(account, message)
+
+    def _over(self, account: str, message: Received, denied: Denied) -> Answer:
+        """Answer a message over a limit."""
+        assert self._limits is not None  # noqa: S101 (who else denied it? for mypy)
+        if self._limits.absorbs(denied):
+            self._limits.absorb(account, denied)
+            return message.status, message.content_type, message.body
+        self._note(account, "admit.limited")
+        return refusal(self._core, denied)
 
     async def _overtake(self, account: str, message: Received) -> Answer:
         """Wait with the first try for the answer to both."""
@@ -180,11 +214,12 @@ class Pipeline:
         return claimed
 
     async def _follow(self, flight: Flight, message: Received) -> Answer:
-        self.in_flight += 1
+        tenant = message.tenant
+        self._shares.enter(tenant)
         try:
             end = await flight.wait(self._budgets[flight.account])
         finally:
-            self._land()
+            self._land(tenant)
         if isinstance(end, tuple):
             return end
         if isinstance(end, bytes):

@@ -16,9 +16,9 @@ _HEADERS = {
 }
 
 
-def headers(status: int) -> tuple[tuple[str, str], ...]:
-    """Return what goes out beside the content type."""
-    return _HEADERS.get(status, ())
+def headers(status: int, wait: int = 0) -> tuple[tuple[str, str], ...]:
+    """Return what goes out beside the content type; ``wait`` are seconds, if they are known."""
+    return (("retry-after", str(wait)),) if wait else _HEADERS.get(status, ())
 
 
 class RefusalLog:

@@ -22,10 +22,10 @@ class _TooLargeError(Exception):
 async def serve(state: State, scope: Scope, protocol: HTTPProtocol) -> None:
     """Answer one HTTP request."""
     try:
-        status, content_type, body = await _answer(state, scope, protocol)
+        status, content_type, body, *wait = await _answer(state, scope, protocol)
     except _hung_up():
         return
-    headers = [("content-type", content_type), *refused.headers(status)]
+    headers = [("content-type", content_type), *refused.headers(status, *wait)]
     protocol.response_bytes(status, headers, body)
 
 
@@ -49,7 +49,8 @@ async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
     headers = []
     if state.pipeline.wants_headers(path):
         headers = _headers(scope)
-    return await state.pipeline.answer(scope.method, path, scope.query_string, headers, body)
+    peer = scope.client if state.pipeline.wants_peer else None
+    return await state.pipeline.answer(scope.method, path, scope.query_string, headers, body, peer)
 
 
 def _headers(scope: Scope) -> list[tuple[str, str]]:

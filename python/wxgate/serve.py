@@ -23,8 +23,7 @@ from wxgate.descriptors import connections
 from wxgate.dispatch import Board
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
-from wxgate.lifespan import Shared, destinations
-from wxgate.metrics import Layout
+from wxgate.lifespan import Shared, destinations, layout
 from wxgate.respawn import RespawningServer
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class _Family:
     def __init__(self, settings: Settings) -> None:
         """Make it all before any worker forks."""
         self._workers = settings.server.workers
-        size = Layout(list(settings.account), (), destinations(settings)).size
+        size = layout(settings).size
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
         rows = Board.size(destinations(settings))
         self._board = memoryview(mmap.mmap(-1, rows * self._workers))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from wxgate.dispatch.message import Letter, Stored
+    from wxgate.dispatch.pace import Pacing
 
     Behaviour = Callable[[str, int], Awaitable[bytes]]
     """What a service does with a message, given its id and how often it has been tried."""
@@ -141,6 +142,7 @@ class Service:
         self.batches: list[list[str]] = []
         self.nodes: list[tuple[int, ...]] = []
         self.closed = False
+        self._awaited: dict[str, asyncio.Future[None]] = {}
 
     async def deliver(self, event: bytes, nodes: Sequence[int]) -> bytes:
         """Take a message, or not; two of one key at a time are an error of dispatch."""
@@ -170,7 +172,15 @@ class Service:
             self.keys_open -= keys
             self.open -= 1
         self.taken += names
+        for name in names:
+            if (waiting := self._awaited.pop(name, None)) is not None:
+                waiting.set_result(None)
         return answer
+
+    async def took(self, name: str) -> None:
+        """Wait until it has taken a message that it has not taken yet."""
+        self._awaited[name] = loop().create_future()
+        await self._awaited[name]
 
     async def aclose(self) -> None:
         """Note that it was closed."""
@@ -201,8 +211,15 @@ class Graveyard:
 class World:
     """A dispatcher and all around it; a route to each service, of the same index."""
 
-    def __init__(self, *services: Service, limits: Limits | None = None, seed: float = 1.0) -> None:
+    def __init__(
+        self,
+        *services: Service,
+        limits: Limits | None = None,
+        seed: float = 1.0,
+        pacing: Pacing | None = None,
+    ) -> None:
         """Wire it; ``seed`` is what the random source always says."""
+        self._pacing = pacing
         self.log = Memory()
         self.graves = Graveyard()
         self.services = services
@@ -222,6 +239,7 @@ class World:
             clock=loop().wall,
             random=lambda: self._seed,
             publish=self.board.publish,
+            pacing=self._pacing,
         )
         return self.dispatcher
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from wxgate import Gateway
-from wxgate.lifespan import Shared, destinations
-from wxgate.metrics import Layout
+from wxgate.lifespan import Shared, layout
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
 
@@ -66,8 +65,7 @@ def crew(stage: Stage) -> Crew:
     def put(routes: str = LOG, server: str = "") -> list[Theatre]:
         first = stage(routes, f"workers = 2\n{server}")
         settings = first.gateway.settings
-        layout = Layout(list(settings.account), (), destinations(settings))
-        block = memoryview(bytearray(2 * layout.size))
+        block = memoryview(bytearray(2 * layout(settings).size))
         gateways = [Gateway(settings, shared=Shared(block, worker)) for worker in range(2)]
         return [replace(first, gateway=gateway) for gateway in gateways]
 

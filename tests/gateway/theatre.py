@@ -101,6 +101,7 @@ async def ask_with_headers(
         "path": call.path,
         "query_string": call.query.encode(),
         "headers": headers,
+        "client": ("192.0.2.7", 4711),
     }
     sent: list[Any] = []
 

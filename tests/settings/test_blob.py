@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from wxgate.errors import ConfigError
 from wxgate.settings import Problem, core_blob, core_problems
 
 from .conftest import ENVIRON, PEM
@@ -239,3 +240,55 @@ def test_the_core_is_asked_with_the_blob(
     monkeypatch.setitem(sys.modules, "wxcore._wxcore", core)
     assert core_problems(settings) == [Problem("route[0].when.content", "is no regular expression")]
     assert asked == [core_blob(settings)]
+
+
+LIMITS = """
+[server]
+trusted_proxies = "10.0.0.0/8"
+
+[[limit]]
+name = "one-user"
+per = "openid"
+rate = "100/min"
+burst = 20
+when.account = "shop"
+
+[[limit]]
+name = "places"
+per = "account"
+concurrency = 4
+"""
+
+
+def test_limits_and_the_proxies_in_front(settings_of: Load, shop: str) -> None:
+    """Written out, for the core knows no defaults of the file's."""
+    text = LIMITS.split("[[limit]]", 1)
+    found = msgspec.json.decode(core_blob(settings_of(f"{text[0]}{shop}[[limit]]{text[1]}")))
+    assert found["trusted_proxies"] == ["10.0.0.0/8"]
+    first, second = found["limits"]
+    assert first == {
+        "name": "one-user",
+        "when": {"account": ["shop"]},
+        "per": "openid",
+        "rate": "100/min",
+        "burst": 20,
+        "concurrency": None,
+        "warm_up": 0,
+        "action": "reject",
+    }
+    assert (second["rate"], second["concurrency"], second["when"]) == (None, 4, {})
+
+
+def test_what_only_the_core_can_judge_of_limits(settings_of: Load, shop: str) -> None:
+    """By the path under which the operator wrote it."""
+    text = LIMITS.replace("100/min", "often").replace("10.0.0.0/8", "here").split("[[limit]]", 1)
+    problems = core_problems(settings_of(f"{text[0]}{shop}[[limit]]{text[1]}"))
+    assert [one.path for one in problems] == ["limit[0].rate", "server.trusted_proxies[0]"]
+
+
+def test_an_account_that_a_limit_names_must_exist(settings_of: Load, shop: str) -> None:
+    """As for routes: a limit that never holds is a slip."""
+    text = '[[limit]]\nname = "a"\nper = "all"\nrate = "1/s"\nwhen.account = "shopp"\n'
+    with pytest.raises(ConfigError) as caught:
+        settings_of(shop + text)
+    assert [one.path for one in caught.value.problems] == ["limit[0].when.account[0]"]

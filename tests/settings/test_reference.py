@@ -13,6 +13,7 @@ from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.hub import Hub
 from wxgate.settings.journal import Journal
+from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS, Settings
 from wxgate.settings.redis import Redis
 from wxgate.settings.reference import PAGE, reference
@@ -54,7 +55,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Route, When}
+    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Route, When, Limit}
     assert tables() == {*general, *ACCOUNTS, Upstream, Node, Stream}
 
 

@@ -1,8 +1,10 @@
 //! `Gateway`: one call for each message, one frozen object out.
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use wxcore::admit::{ClaimKey, claim_key};
 use wxcore::config::{Config, ConfigError, ReplyMode};
 use wxcore::gateway::Delivery;
@@ -13,6 +15,7 @@ use wxcore::route::HashKeys;
 use wxcore::time::UnixMillis;
 
 use crate::convert::{config_error, random};
+use crate::limits::{LimitRow, rows};
 
 fn read(config: &[u8]) -> Result<Config, Vec<ConfigError>> {
     // serde's text may quote a value, and values may be secrets: only the place is told.
@@ -69,8 +72,8 @@ impl Gateway {
     /// Takes a request to `/cb/{account}` or `/cb/{account}/{authorizer}`.
     ///
     /// `query` is the raw query string; `headers` are needed where `needs_headers(account)`; `now` is
-    /// in milliseconds since 1970. Never raises for anything a stranger can send.
-    #[pyo3(signature = (account, authorizer, method, query, headers, body, now))]
+    /// in milliseconds since 1970; `peer` is the address that called, if `needs_source`. Never raises for anything a stranger can send.
+    #[pyo3(signature = (account, authorizer, method, query, headers, body, now, peer=None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "one crossing for each message, nothing packed"
@@ -85,6 +88,7 @@ impl Gateway {
         headers: Vec<(PyBackedStr, PyBackedStr)>,
         body: &[u8],
         now: i64,
+        peer: Option<&str>,
     ) -> Received {
         let headers: Vec<(&str, &str)> = headers
             .iter()
@@ -96,6 +100,7 @@ impl Gateway {
             headers: &headers,
             body,
             now: UnixMillis(now),
+            peer,
         };
         match self.0.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
@@ -157,6 +162,22 @@ impl Gateway {
             tick: seq,
         };
         self.0.nodes(route, keys)
+    }
+
+    /// Whether a limit counts by the address that a message comes from; and whether that takes
+    /// `X-Forwarded-For` among the headers.
+    fn needs_source(&self) -> (bool, bool) {
+        self.0.needs_source()
+    }
+
+    /// Whether there are limits under which messages are delivered: `paces` knows them.
+    fn has_paces(&self) -> bool {
+        self.0.has_paces()
+    }
+
+    /// The limits under which a message is delivered, from its event as the journal holds it.
+    fn paces(&self, py: Python<'_>, event: &[u8]) -> Vec<LimitRow> {
+        rows(py, &self.0.paces(event))
     }
 
     /// The refusal that a `code` of wxgate's own leads to: `(status, content_type, body)`.
@@ -273,6 +294,17 @@ impl Received {
         Ok(self.delivery()?.account())
     }
 
+    /// Who shares the gateway with others: the account, or one of those that a platform serves.
+    #[getter]
+    fn tenant(&self) -> PyResult<Cow<'_, str>> {
+        let delivery = self.delivery()?;
+        let account = delivery.account();
+        Ok(match &delivery.authorizer {
+            Some(authorizer) => Cow::Owned([account, "/", authorizer].concat()),
+            None => Cow::Borrowed(account),
+        })
+    }
+
     /// The user, or Pay's order, where there is one.
     #[getter]
     fn subject(&self) -> PyResult<Option<&str>> {
@@ -321,6 +353,18 @@ impl Received {
             .nonce
             .as_ref()
             .map(|(nonce, until)| (nonce.clone(), until.0)))
+    }
+
+    /// The rates that it falls under: `(key, interval, tolerance, rule)`, both spans in microseconds.
+    #[getter]
+    fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, rows(py, &self.delivery()?.limits))
+    }
+
+    /// The indexes of all limits that it falls under.
+    #[getter]
+    fn rules(&self) -> PyResult<Vec<usize>> {
+        Ok(self.delivery()?.limits.iter().map(|one| one.rule).collect())
     }
 
     /// Whether the answer is prescribed, whatever the destinations say.

@@ -12,6 +12,7 @@ mod journal;
 mod journal_error;
 mod journal_reader;
 mod keys;
+mod limits;
 mod load;
 mod partner;
 mod pay;
@@ -41,6 +42,8 @@ mod _wxcore {
     use crate::journal_reader::JournalReader;
     #[pymodule_export]
     use crate::keys::{Certificate, PrivateKey, PublicKey, generate_rsa_key};
+    #[pymodule_export]
+    use crate::limits::{Limiter, Limits, decide};
     #[pymodule_export]
     use crate::load::run_load;
     #[pymodule_export]

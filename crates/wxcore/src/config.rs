@@ -53,6 +53,12 @@ pub struct Config {
     /// First match wins.
     #[serde(default)]
     pub routes: Vec<RouteConfig>,
+    /// Each message passes all that match it.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
+    /// Addresses and ranges of the proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
 }
 
 /// One account, by kind.
@@ -229,6 +235,47 @@ pub enum ReplyMode {
     Ack,
     /// What the destination answers.
     Wait,
+}
+
+/// One rate limit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitConfig {
+    /// Its name in keys, logs and metrics.
+    pub name: String,
+    /// All of these must hold.
+    #[serde(default)]
+    pub when: WhenConfig,
+    /// What is counted by: `openid`, `source` and the like, or `field:NAME`.
+    pub per: String,
+    /// Such as `100/min`.
+    #[serde(default)]
+    pub rate: Option<String>,
+    /// Messages at once; one second's worth, if absent.
+    #[serde(default)]
+    pub burst: Option<u32>,
+    /// Messages being answered at once.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Seconds in which a rule that was idle comes to its rate.
+    #[serde(default)]
+    pub warm_up: u32,
+    /// What becomes of the messages over the limit.
+    #[serde(default)]
+    pub action: LimitAction,
+}
+
+/// What becomes of a message over a limit.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitAction {
+    /// It is refused, for its sender to try again.
+    #[default]
+    Reject,
+    /// It is acknowledged and dropped.
+    Absorb,
+    /// It is taken, and delivered when it is its turn.
+    Pace,
 }
 
 /// Conditions; the lists hold if any of their names does.

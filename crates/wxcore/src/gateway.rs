@@ -8,10 +8,12 @@ use crate::dialect::partner::PartnerAccount;
 use crate::dialect::pay::PayAccount;
 use crate::dialect::pay_v2::PayV2Account;
 use crate::dialect::push::{self, Place};
+use crate::limit::{Limit, LimitTable, Origin};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
 use crate::request::Request;
-use crate::route::{Destination, HashKeys, RouteTable};
+use crate::route::{Destination, Facts, HashKeys, RouteTable};
+use crate::source::Trusted;
 use crate::time::UnixMillis;
 
 /// What to do with a request.
@@ -48,6 +50,10 @@ pub struct Delivery {
     pub nonce: Option<(String, UnixMillis)>,
     /// How long a repetition has to be recognised, in milliseconds.
     pub lifetime: i64,
+    /// The limits that it falls under; empty where there are none.
+    pub limits: Vec<Limit>,
+    /// For a platform: the account on whose behalf.
+    pub authorizer: Option<Box<str>>,
 }
 
 impl Delivery {
@@ -127,11 +133,61 @@ impl Account {
     }
 }
 
+/// What decides over a message once it is read: where it goes, and how often.
+pub struct Rules {
+    routes: RouteTable,
+    limits: LimitTable,
+    trusted: Trusted,
+}
+
+impl Rules {
+    fn new(config: &Config, problems: &mut Vec<ConfigError>) -> Option<Self> {
+        let routes = RouteTable::new(&config.routes, &config.upstreams);
+        let limits = LimitTable::new(&config.limits);
+        let trusted = Trusted::new(&config.trusted_proxies);
+        let routes = routes.map_err(|more| problems.extend(more)).ok();
+        let limits = limits.map_err(|more| problems.extend(more)).ok();
+        let trusted = trusted.map_err(|more| problems.extend(more)).ok();
+        Some(Self {
+            routes: routes?,
+            limits: limits?,
+            trusted: trusted?,
+        })
+    }
+
+    /// The destinations of a message and the limits that it falls under.
+    ///
+    /// # Errors
+    /// [`Reject::NoRoute`].
+    pub(crate) fn apply(
+        &self,
+        facts: &dyn Facts,
+        keys: HashKeys<'_>,
+        request: &Request<'_>,
+        authorizer: Option<&str>,
+    ) -> Result<(Vec<Destination>, Vec<Limit>), Reject> {
+        let destinations = self.routes.pick(facts, keys);
+        let first = destinations.first().ok_or(Reject::NoRoute)?;
+        if self.limits.is_empty() {
+            return Ok((destinations, Vec::new()));
+        }
+        let asked = request.peer.filter(|_| self.limits.asks_for_source());
+        let origin = Origin {
+            authorizer,
+            source: asked.and_then(|peer| self.trusted.source(peer, request.headers)),
+            route: first.route,
+            now: request.now,
+        };
+        let limits = self.limits.admitting(facts, origin);
+        Ok((destinations, limits))
+    }
+}
+
 /// Everything that receiving needs.
 pub struct Gateway {
     accounts: Vec<Account>,
     by_name: BTreeMap<String, usize>,
-    routes: RouteTable,
+    rules: Rules,
 }
 
 impl Gateway {
@@ -153,13 +209,11 @@ impl Gateway {
             .enumerate()
             .map(|(index, account)| (account.name().to_owned(), index))
             .collect();
-        let routes = RouteTable::new(&config.routes, &config.upstreams)
-            .map_err(|more| problems.extend(more));
-        match routes {
-            Ok(routes) if problems.is_empty() => Ok(Self {
+        match Rules::new(config, &mut problems) {
+            Some(rules) if problems.is_empty() => Ok(Self {
                 accounts,
                 by_name,
-                routes,
+                rules,
             }),
             _ => Err(problems),
         }
@@ -183,11 +237,11 @@ impl Gateway {
             authorizer,
         };
         let received = match account {
-            Account::Push(account) => push::receive(account, place, request, &self.routes),
+            Account::Push(account) => push::receive(account, place, request, &self.rules),
             _ if authorizer.is_some() => Err(Reject::UnknownAccount),
-            Account::Pay(account) => account.receive(request, &self.routes),
-            Account::PayV2(account) => account.receive(index, request, &self.routes),
-            Account::Partner(account) => account.receive(index, request, &self.routes),
+            Account::Pay(account) => account.receive(request, &self.rules),
+            Account::PayV2(account) => account.receive(index, request, &self.rules),
+            Account::Partner(account) => account.receive(index, request, &self.rules),
         };
         received.unwrap_or_else(Received::Refused)
     }
@@ -213,7 +267,24 @@ impl Gateway {
 
     /// The nodes of a route by index, the chosen one first: for a message read back from the journal.
     pub fn nodes(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
-        self.routes.nodes_of(route, keys)
+        self.rules.routes.nodes_of(route, keys)
+    }
+
+    /// The limits under which a message is delivered, from its event as the journal holds it.
+    pub fn paces(&self, event: &[u8]) -> Vec<Limit> {
+        self.rules.limits.pacing(event)
+    }
+
+    /// Whether there are limits under which messages are delivered.
+    pub fn has_paces(&self) -> bool {
+        self.rules.limits.paces()
+    }
+
+    /// Whether a limit counts by the address that sent a message, so that `peer` has to be told; and
+    /// whether `X-Forwarded-For` has to be, too.
+    pub fn needs_source(&self) -> (bool, bool) {
+        let asks = self.rules.limits.asks_for_source();
+        (asks, asks && !self.rules.trusted.is_empty())
     }
 
     /// The account of that name, and its index.

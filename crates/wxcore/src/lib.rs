@@ -13,6 +13,8 @@ pub mod gateway;
 
 pub mod request;
 
+pub mod source;
+
 pub mod verify;
 
 pub mod open;
@@ -22,6 +24,8 @@ pub mod parse;
 pub mod claim;
 
 pub mod route;
+
+pub mod limit;
 
 pub mod event;
 

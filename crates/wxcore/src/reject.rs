@@ -124,6 +124,10 @@ rejects! {
     NonceUnknown = Admit."nonce_unknown", Internal, 503;
     /// `server.max_in_flight` messages are already being delivered.
     Busy = Admit."busy", Internal, 503;
+    /// A `[[limit]]` denies the message; `Retry-After` says when it would pass.
+    Limited = Admit."limited", Tenant, 503;
+    /// The account has its fair share of `server.max_in_flight`, and the rest is for the others.
+    OverShare = Admit."over_share", Tenant, 503;
     /// wxgate is shutting down.
     Draining = Admit."draining", Internal, 503;
     /// The message could not be made durable: a write or sync of the journal failed. WeChat sends it again.

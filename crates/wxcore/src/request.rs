@@ -18,12 +18,14 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The raw query string, without `?`.
     pub query: &'a str,
-    /// Needed for Pay only; names in any case.
+    /// Needed for Pay, and behind proxies if a limit counts by address; names in any case.
     pub headers: &'a [(&'a str, &'a str)],
     /// The raw bytes: signatures cover them as they are.
     pub body: &'a [u8],
     /// When it arrived.
     pub now: UnixMillis,
+    /// The address that sent it, with or without its port; needed if a limit counts by it.
+    pub peer: Option<&'a str>,
 }
 
 /// The parameters that matter, decoded once. `+` stays `+`: a blank never meant one here.

@@ -43,13 +43,13 @@ impl Named {
 }
 
 /// A message's named fields, each looked up once however many routes ask for it.
-struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     facts: &'a dyn Facts,
     named: [OnceCell<Option<Cow<'a, str>>>; 5],
 }
 
 impl<'a> Asked<'a> {
-    fn new(facts: &'a dyn Facts) -> Self {
+    pub(crate) fn new(facts: &'a dyn Facts) -> Self {
         let named = Default::default();
         Self { facts, named }
     }
@@ -63,7 +63,7 @@ impl<'a> Asked<'a> {
 
 /// A compiled `when`.
 #[derive(Default)]
-struct When {
+pub(crate) struct When {
     accounts: Vec<String>,
     kinds: Vec<String>,
     names: Vec<(Named, Vec<String>)>,
@@ -212,7 +212,7 @@ impl RouteTable {
 }
 
 impl When {
-    fn new(config: &WhenConfig, problems: &mut Vec<ConfigError>) -> Self {
+    pub(crate) fn new(config: &WhenConfig, problems: &mut Vec<ConfigError>) -> Self {
         let mut when = Self {
             accounts: config.account.names(),
             kinds: config.kind.names(),
@@ -256,7 +256,7 @@ impl When {
         when
     }
 
-    fn holds(&self, asked: &Asked<'_>) -> bool {
+    pub(crate) fn holds(&self, asked: &Asked<'_>) -> bool {
         let facts = asked.facts;
         one_of(&self.accounts, facts.account())
             && one_of(&self.kinds, facts.kind())

@@ -6,10 +6,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wxgate.dispatch.lane import Item, Lane
+    from wxgate.dispatch.turns import Turns
     from wxgate.sinks import Sink
 
 _SEARCH = 4
@@ -65,10 +65,15 @@ class Batch:
         return any(item.attempts == 1 for item in self.items)
 
 
-def gather(lane: Lane, ready: deque[Lane], size: int) -> Batch | None:
-    """Put together what may go with the head of ``lane``; None if that goes by itself."""
-    node = _node(lane.items[0])
-    parts = [(lane, _fitting(lane, node, size))]
+def gather(
+    lane: Lane, ready: Turns, size: int, free: Callable[[Item], bool] | None = None
+) -> Batch | None:
+    """Put together what may go with the head of ``lane``; None if that goes by itself.
+
+    ``free`` says whether a message may share a batch as far as limits go.
+    """
+    fits = _Fits(_node(lane.items[0]), free)
+    parts = [(lane, fits.count(lane, size))]
     room = size - parts[0][1]
     if room == size:
         return None
@@ -77,7 +82,7 @@ def gather(lane: Lane, ready: deque[Lane], size: int) -> Batch | None:
         if not room:
             break
         other = ready.popleft()
-        if count := _fitting(other, node, room):
+        if count := fits.count(other, room):
             parts.append((other, count))
             room -= count
         else:
@@ -86,15 +91,21 @@ def gather(lane: Lane, ready: deque[Lane], size: int) -> Batch | None:
     return Batch(parts) if room < size - 1 else None
 
 
-def _fitting(lane: Lane, node: int, room: int) -> int:
-    """Count the messages at the head of a lane that may be in a batch for ``node``."""
-    fits = (_fits(item, node) for item in lane.items[:room])
-    return sum(takewhile(bool, fits))
+class _Fits:
+    """What may be in a batch for one node."""
 
+    def __init__(self, node: int, free: Callable[[Item], bool] | None) -> None:
+        self._node = node
+        self._free = free
 
-def _fits(item: Item, node: int) -> bool:
-    single = item.alone or item.wait or item.message is None
-    return not single and _node(item) == node
+    def count(self, lane: Lane, room: int) -> int:
+        """Count the messages at the head of a lane that may be in it."""
+        return sum(takewhile(bool, map(self._fits, lane.items[:room])))
+
+    def _fits(self, item: Item) -> bool:
+        if item.alone or item.wait or item.message is None or _node(item) != self._node:
+            return False
+        return self._free is None or self._free(item)
 
 
 def _node(item: Item) -> int:

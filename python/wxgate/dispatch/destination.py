@@ -17,6 +17,7 @@ from wxgate.dispatch.crew import Crew
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Window
 from wxgate.dispatch.message import Letter, subject_of
+from wxgate.dispatch.pace import Paces
 from wxgate.dispatch.place import Standing
 from wxgate.dispatch.reader import Reader
 from wxgate.dispatch.timer import Timer
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("wxgate.dispatch")
 _WINDOW_BYTES = 64 * 1024 * 1024
 """Of events in memory, for each destination; the window's places bound them first, as a rule."""
+_MICROS = 1_000_000
 _PAUSE = 1.0
 """Seconds for which a journal that failed is left alone."""
 
@@ -57,6 +59,7 @@ class Destination:
         self._reader = Reader(index, self._window, desk.nodes)
         self._gate = Gate(limits, desk.random, self._now())
         self._waits = Waits()
+        self._paces = None if desk.pacing is None else Paces(place.name, desk.pacing)
         self._crew = Crew(desk.loop, self, limits.concurrency)
         self._timer = Timer(desk.loop, self._plan)
         self._log: Log | None = None
@@ -94,12 +97,12 @@ class Destination:
 
     def take(self) -> Lane | None:
         """Return the next lane to serve, if any may be served."""
-        window, gate = self._window, self._gate
+        window, gate, paces = self._window, self._gate, self._paces
         while window.ready and not (self._parked or self._stopping) and gate.admits(self._now()):
-            if gate.closed:
-                return window.freshest()
-            lane = window.ready.popleft()
-            if gate.passes(lane, self._waits, self._now(), self._delivered):
+            lane = window.freshest() if gate.closed else window.ready.popleft()
+            if (paces is None or paces.admits(lane, self._micros())) and (
+                gate.closed or gate.passes(lane, self._waits, self._now(), self._delivered)
+            ):
                 return lane
             window.yield_places(lane)
             self._plan()
@@ -142,8 +145,13 @@ class Destination:
             return b""
         return await self._sink.deliver(item.event, item.nodes)
 
+    def _micros(self) -> int:
+        """Return the loop's time as limits have it."""
+        return math.ceil(self._now() * _MICROS)
+
     def _gather(self, lane: Lane) -> Batch | None:
-        return gather(lane, self._window.ready, self._limits.batch)
+        free = None if self._paces is None else self._paces.free
+        return gather(lane, self._window.ready, self._limits.batch, free)
 
     def _may_go_on(self, task: asyncio.Task[None], attempt: Attempt) -> bool:
         """Whether a cancelled try was merely too slow, or cancelled by the handler itself."""
@@ -315,6 +323,8 @@ class Destination:
         window = self._window
         if due := self._waits.due(now):
             window.ready.extend(due)
+        if self._paces is not None and (due := self._paces.due(self._micros())):
+            window.ready.extendleft(due)
         if self._reader.wants and not self._parked and now >= self._again_at:
             self._read()
         if window.ready and not self._parked and self._gate.admits(now):
@@ -327,7 +337,7 @@ class Destination:
         """What is published, in the order of ``board.COLUMNS``."""
         return (
             len(self._crew),
-            len(self._waits),
+            len(self._waits) + self._paced,
             self._window.held,
             self._parked,
             self._gate.closed,
@@ -336,6 +346,10 @@ class Destination:
             self._gate.breaker.opened,
             self._gate.postponed,
         )
+
+    @property
+    def _paced(self) -> int:
+        return 0 if self._paces is None else len(self._paces)
 
     def _report(self) -> None:
         """Tell the journal what is done, and how far this destination has looked."""
@@ -372,6 +386,8 @@ class Destination:
     def _next(self) -> float | None:
         """When something is due without anything happening before; None for never."""
         times = [self._waits.next]
+        if self._paces is not None and self._paces.next is not None:
+            times.append(self._paces.next / _MICROS)
         if self._window.ready and not self._parked:
             times.append(self._gate.breaker.waits_until)
         if self._again_at > self._now():
@@ -403,7 +419,7 @@ class Destination:
             dead=self._dead,
             lost=self._lost,
             in_flight=len(self._crew),
-            waiting=len(self._waits),
+            waiting=len(self._waits) + self._paced,
             held=self._window.held,
             parked=self._parked,
             down=self._gate.closed,

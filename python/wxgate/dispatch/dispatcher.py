@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from wxgate.dispatch.message import DeadLetters, Live, Log
+    from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.place import Place, Standing, Tally
     from wxgate.dispatch.reader import Nodes
 
@@ -41,17 +42,19 @@ class Dispatcher:
         clock: Callable[[], int] = _wall_clock,
         random: Callable[[], float] = random_module.random,
         publish: Callable[[int, Sequence[int]], None] | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         """Deliver to ``places``, whose order is the journal's; ``routes`` lead to them by index.
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
         ``clock`` tells milliseconds since 1970. Once per tick ``tally`` is told what became of
-        deliveries, and ``publish`` how a destination stands that has changed.
+        deliveries, and ``publish`` how a destination stands that has changed. ``pacing`` has the
+        limits under which messages are delivered.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
         told = (tally, publish or _nobody)
-        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, *told)
+        self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, *told, pacing)
         self._destinations = [
             Destination(index, place, self._desk) for index, place in enumerate(places)
         ]

@@ -9,11 +9,14 @@ window from the others.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
+
+from wxgate.dispatch.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from wxgate.dispatch.pace import Row
 
 _LANES_PER_PLACE = 16
 """Lanes may outnumber the window's places: a stuck one costs some hundred bytes and no place."""
@@ -42,7 +45,17 @@ class Envelope(Protocol):
 class Item:
     """One message for one destination."""
 
-    __slots__ = ("accepted", "alone", "attempts", "event", "message", "nodes", "seq", "wait")
+    __slots__ = (
+        "accepted",
+        "alone",
+        "attempts",
+        "event",
+        "message",
+        "nodes",
+        "paces",
+        "seq",
+        "wait",
+    )
 
     def __init__(
         self, seq: int, accepted: int, message: Envelope, event: bytes, nodes: Sequence[int]
@@ -57,16 +70,19 @@ class Item:
         self.attempts = 0
         self.alone = False
         """Whether it must not share a batch."""
+        self.paces: Sequence[Row] | None = None
+        """The limits under which it is delivered; None until somebody has looked."""
 
 
 class Lane:
     """The messages of one routing key."""
 
-    __slots__ = ("items", "key", "patient", "spilled")
+    __slots__ = ("account", "items", "key", "patient", "spilled")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, account: str = "") -> None:
         """Start empty."""
         self.key = key
+        self.account = account
         self.items: list[Item] = []
         self.spilled = 0
         """The first seq that was left in the journal; 0 for none."""
@@ -80,7 +96,7 @@ class Window:
     def __init__(self, places: int, max_bytes: int) -> None:
         """Keep at most ``places`` messages and about ``max_bytes`` of events."""
         self.lanes: dict[str, Lane] = {}
-        self.ready: deque[Lane] = deque()
+        self.ready = Turns()
         self.recalling: dict[Lane, None] = {}
         """Lanes with room again for what they left in the journal."""
         self.scanned: int | None = None
@@ -104,7 +120,7 @@ class Window:
         """Put a message behind those of its key; return whether its lane has become ready."""
         lane = self.lanes.get(key)
         if lane is None:
-            self.lanes[key] = lane = Lane(key)
+            self.lanes[key] = lane = Lane(key, "" if item.message is None else item.message.account)
             self.ready.append(lane)
             fresh = True
         elif lane.spilled or self._is_long(lane):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wxgate.dispatch.message import DeadLetters
+    from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.reader import Nodes
     from wxgate.dispatch.waiters import Waiters
     from wxgate.sinks import Sink
@@ -62,6 +63,8 @@ class Desk:
     tally: Tally
     publish: Callable[[int, Sequence[int]], None]
     """Takes the figures of a destination, by index, in the order of ``board.COLUMNS``."""
+    pacing: Pacing | None = None
+    """Limits under which messages are delivered, if there are any."""
     last: int = 0
     """The newest message that became durable while this process ran."""
 

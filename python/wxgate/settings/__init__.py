@@ -2,7 +2,7 @@
 
 `load` is the way in, `core_blob` the way on to the Rust core, and `warnings` says what is
 allowed but hardly meant. The tables are in `server`, `journal`, `state`, `push`, `pay`, `dispatch`,
-`upstream` and `route`.
+`upstream`, `route` and `limit`.
 """
 
 from wxgate.settings.advice import warnings

@@ -12,6 +12,7 @@ from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wxgate.settings.limit import Limit
     from wxgate.settings.model import Account, PushAccount, Settings
     from wxgate.settings.push import Format, Mode
     from wxgate.settings.route import Route, When
@@ -28,6 +29,7 @@ def core_blob(settings: Settings) -> bytes:
             "upstreams": [_upstream(name, one) for name, one in settings.upstream.items()],
             "routes": [_route(one, indices) for one in settings.route],
         }
+        | _limits(settings)
     )
 
 
@@ -120,6 +122,17 @@ def _route(route: Route, indices: dict[str, int]) -> dict[str, Any]:
     upstream = indices[route.to.place] if route.to.scheme == "upstream" else None
     when = _when(route.when)
     return {"when": when, "upstream": upstream, "reply": route.reply, "also": route.also}
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    if not settings.limit:
+        return {}
+    limits = [_limit(one) for one in settings.limit]
+    return {"limits": limits, "trusted_proxies": settings.server.trusted_proxies}
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    return msgspec.structs.asdict(limit) | {"when": _when(limit.when)}
 
 
 def _when(when: When) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from msgspec import Meta
 from wxgate.settings.account import AnyAccount
 from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.journal import Journal
+from wxgate.settings.limit import Limit
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
 from wxgate.settings.redis import RedisPlace
@@ -44,6 +45,7 @@ class Settings(Table, frozen=True, kw_only=True):
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)
     stream: dict[Name, Stream] = msgspec.field(default_factory=dict)
     route: tuple[Route, ...] = (_EVERYTHING_TO_THE_LOG,)
+    limit: tuple[Limit, ...] = ()
 
     def redis_of(self, stream: str) -> RedisPlace | None:
         """Return where a stream is, which need not have a table of its own."""

@@ -12,6 +12,7 @@ from wxgate.settings.breaker import Breaker
 from wxgate.settings.dispatch import Dispatch, Retry
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
+from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.redis import Redis, RedisPlace
 from wxgate.settings.route import Route, When
@@ -71,6 +72,7 @@ def reference() -> str:
         _section("### `breaker`", Breaker),
         _section("## `[[route]]`", Route),
         _section("### `when`", When),
+        _section("## `[[limit]]`", Limit),
     ]
     return "\n\n".join(sections) + "\n"
 

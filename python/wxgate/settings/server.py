@@ -9,6 +9,7 @@ from wxgate.settings.problems import UnfitError
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Address
 
+Ranges = tuple[Annotated[str, Meta(min_length=1, title="text")], ...]
 Budget = Annotated[float, Meta(gt=0, le=5)]
 
 _LISTEN = Address("127.0.0.1", 8080)
@@ -36,6 +37,13 @@ class Server(Table, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000000, description="Requests open per worker; more get a 503."),
     ] = 1024
+    trusted_proxies: Annotated[
+        Ranges,
+        Meta(
+            description="Proxies whose X-Forwarded-For is believed: addresses and ranges.",
+            examples=["10.0.0.0/8"],
+        ),
+    ] = ()
     reply_budget: Annotated[
         Budget, Meta(description="Seconds until WeChat is answered; it gives up after 5.")
     ] = 4.5

@@ -26,6 +26,22 @@ class State(Table, frozen=True, kw_only=True):
             description="Messages remembered per worker; some 35 bytes each. The oldest go first.",
         ),
     ] = 1000000
+    max_limits: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=100000000,
+            description="Keys whose limits are remembered per worker; some 100 bytes each.",
+        ),
+    ] = 100000
+    nodes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10000,
+            description="Nodes that share the limits; each keeps to its part without a store.",
+        ),
+    ] = 1
     max_answers: Annotated[
         int,
         Meta(ge=0, le=17179869184, description="Bytes of answers kept for retries, per worker."),

@@ -9,6 +9,7 @@ import msgspec
 from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.hints import bare, meta
 from wxgate.settings.journal import Journal
+from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
@@ -60,6 +61,7 @@ def template() -> str:
         ["# [stream.wechat]", *_lines(Stream, "stream.wechat")],
         ["# [dispatch]", *_lines(Dispatch, "dispatch")],
         ["[[route]]", *_lines(Route, "route"), *_conditions()],
+        [_hide(line) for line in ("[[limit]]", *_lines(Limit, "limit"))],
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 

@@ -6,10 +6,11 @@ use crate::account::Kind;
 use crate::admit;
 use crate::event::{self, Head};
 use crate::fields::Fields;
-use crate::gateway::{Delivery, Received};
+use crate::gateway::{Delivery, Received, Rules};
 use crate::reject::Reject;
 use crate::reply::{Answer, ReplyTo};
-use crate::route::{Facts, HashKeys, RouteTable};
+use crate::request::Request;
+use crate::route::{Facts, HashKeys};
 use crate::time::UnixMillis;
 
 /// A verified and opened notice.
@@ -51,8 +52,8 @@ impl Notice<'_> {
     pub(crate) fn deliver(
         self,
         outcome: Outcome,
-        now: UnixMillis,
-        routes: &RouteTable,
+        request: &Request<'_>,
+        rules: &Rules,
     ) -> Result<Received, Reject> {
         let id = format!("{}:{}", self.account, self.id);
         let key = self.subject.clone().unwrap_or_else(|| id.clone());
@@ -60,12 +61,9 @@ impl Notice<'_> {
             routing: &key,
             account: self.account,
             id: &id,
-            tick: now.0,
+            tick: request.now.0,
         };
-        let destinations = routes.pick(&self, keys);
-        if destinations.is_empty() {
-            return Err(Reject::NoRoute);
-        }
+        let (destinations, limits) = rules.apply(&self, keys, request, None)?;
         let type_name = event::type_name(self.kind.name(), &self.name);
         let head = Head {
             id: &id,
@@ -87,6 +85,8 @@ impl Notice<'_> {
             reply: outcome.reply,
             nonce: outcome.nonce,
             lifetime: admit::PAY_LIFETIME_MS,
+            limits,
+            authorizer: None,
             key,
             id,
         })))

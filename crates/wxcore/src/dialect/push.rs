@@ -6,13 +6,13 @@ use crate::account::{Kind, PushAccount};
 use crate::admit;
 use crate::claim;
 use crate::event::{self, Head};
-use crate::gateway::{Delivery, Received};
+use crate::gateway::{Delivery, Received, Rules};
 use crate::open::{Opened, open};
 use crate::parse::{Message, parse};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyTo};
 use crate::request::{Query, Request};
-use crate::route::{Facts, HashKeys, RouteTable};
+use crate::route::{Facts, HashKeys};
 use crate::verify::{Signed, verify};
 
 /// Where in the gateway a request came in.
@@ -32,7 +32,7 @@ pub fn receive(
     account: &PushAccount,
     place: Place<'_>,
     request: &Request<'_>,
-    routes: &RouteTable,
+    rules: &Rules,
 ) -> Result<Received, Reject> {
     if !account.takes_authorizer(place.authorizer) {
         return Err(Reject::UnknownAccount);
@@ -71,7 +71,7 @@ pub fn receive(
         place,
         message,
     };
-    push.deliver(request, &signed, to, routes)
+    push.deliver(request, &signed, to, rules)
         .map(Box::new)
         .map(Received::Event)
 }
@@ -89,7 +89,7 @@ impl Push<'_> {
         request: &Request<'_>,
         signed: &Signed<'_>,
         to: ReplyTo,
-        routes: &RouteTable,
+        rules: &Rules,
     ) -> Result<Delivery, Reject> {
         let id = self.id(signed);
         let subject = self.message.openid();
@@ -100,10 +100,7 @@ impl Push<'_> {
             id: &id,
             tick: request.now.0,
         };
-        let destinations = routes.pick(self, keys);
-        if destinations.is_empty() {
-            return Err(Reject::NoRoute);
-        }
+        let (destinations, limits) = rules.apply(self, keys, request, self.place.authorizer)?;
         let type_name = event::type_name(self.account.kind.name(), &self.message.type_name());
         let head = Head {
             id: &id,
@@ -127,6 +124,8 @@ impl Push<'_> {
             reply: Some(to),
             nonce: None,
             lifetime,
+            limits,
+            authorizer: self.place.authorizer.map(Into::into),
             id,
         })
     }

@@ -262,6 +262,7 @@ fn no_account_takes_anothers_path() {
         headers: &[],
         body: body.as_bytes(),
         now: NOW,
+        peer: None,
     };
     for (account, authorizer) in [
         ("shop2", None),

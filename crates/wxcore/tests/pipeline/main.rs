@@ -7,6 +7,7 @@
 )]
 
 mod hostile;
+mod limits;
 mod pay;
 mod push;
 mod support;

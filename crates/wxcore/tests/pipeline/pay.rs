@@ -70,6 +70,7 @@ impl Merchant {
             headers,
             body,
             now: NOW,
+            peer: None,
         };
         self.gateway.receive("mch", None, &request)
     }
@@ -154,6 +155,7 @@ fn unsigned_and_misplaced_notices_are_refused() {
         headers: &[],
         body: b"",
         now: NOW,
+        peer: None,
     };
     assert_eq!(
         refused(merchant.gateway.receive("mch", None, &get)),
@@ -180,6 +182,7 @@ fn post(gateway: &Gateway, account: &str, body: &[u8]) -> Received {
         headers: &[],
         body,
         now: NOW,
+        peer: None,
     };
     gateway.receive(account, None, &request)
 }

@@ -306,6 +306,7 @@ fn a_platform_has_two_kinds_of_url() {
             headers: &[],
             body: body.as_bytes(),
             now: NOW,
+            peer: None,
         };
         gateway.receive("shop", appid, &request)
     };
@@ -329,6 +330,7 @@ fn the_release_test_gets_its_prescribed_answer() {
         headers: &[],
         body: body.as_bytes(),
         now: NOW,
+        peer: None,
     };
     let delivery = event(gateway.receive("shop", Some("wx570bc396a51b8ff8"), &request));
     let spec = delivery.prescribed.unwrap();

@@ -97,6 +97,7 @@ pub(crate) fn call_at(
             headers: &[],
             body,
             now,
+            peer: None,
         },
     )
 }

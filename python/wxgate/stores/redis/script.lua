@@ -67,9 +67,11 @@ local function admitted()
   local wait, rule = 0, nil
   for i = 1, count do
     local key = KEYS[limit_at + i]
+    local interval, tolerance = tonumber(ARGV[at + 3 * i]), tonumber(ARGV[at + 3 * i + 1])
     local arrival = arrivals[key] or tonumber(redis.call('GET', key) or 0)
-    arrivals[key] = arrival
-    local early = arrival - tonumber(ARGV[at + 3 * i + 1]) - now
+    -- A clock set back, or a rule made stricter, costs a key one interval at most.
+    arrivals[key] = math.min(math.max(arrival, now), now + tolerance + interval)
+    local early = arrivals[key] - tolerance - now
     if early > 0 then
       rule = rule or ARGV[at + 3 * i + 2]
       wait = math.max(wait, early)
@@ -78,7 +80,7 @@ local function admitted()
   if not rule then
     for i = 1, count do
       local key = KEYS[limit_at + i]
-      arrivals[key] = math.max(arrivals[key], now) + tonumber(ARGV[at + 3 * i])
+      arrivals[key] = arrivals[key] + tonumber(ARGV[at + 3 * i])
       changed[key] = true
     end
   end

@@ -4,12 +4,11 @@ use super::PartnerVerifier;
 use crate::account::Kind;
 use crate::config::{ConfigError, PartnerConfig};
 use crate::dialect::notice::{Notice, Outcome};
-use crate::gateway::Received;
+use crate::gateway::{Received, Rules};
 use crate::json::{self, JsonError};
 use crate::reject::Reject;
 use crate::reply::{Answer, ReplyTo};
 use crate::request::Request;
-use crate::route::RouteTable;
 
 /// A service of the team's own that calls in.
 pub struct PartnerAccount {
@@ -47,7 +46,7 @@ impl PartnerAccount {
         &self,
         account: usize,
         request: &Request<'_>,
-        routes: &RouteTable,
+        rules: &Rules,
     ) -> Result<Received, Reject> {
         if request.method != "POST" {
             return Err(Reject::Method);
@@ -83,6 +82,6 @@ impl PartnerAccount {
             ..ReplyTo::default()
         });
         let nonce = Some((opened.nonce, opened.expires));
-        event.deliver(Outcome { ack, reply, nonce }, request.now, routes)
+        event.deliver(Outcome { ack, reply, nonce }, request, rules)
     }
 }

@@ -6,12 +6,11 @@ use crate::claim::short_digest;
 use crate::config::{ConfigError, PayConfig};
 use crate::dialect::notice::{Notice, Outcome};
 use crate::fields::Fields;
-use crate::gateway::Received;
+use crate::gateway::{Received, Rules};
 use crate::json::{self, JsonError, write_str};
 use crate::reject::Reject;
 use crate::reply::Answer;
 use crate::request::Request;
-use crate::route::RouteTable;
 
 /// The members of a resource that name the merchant itself, not one of its sub-merchants.
 const MERCHANT: [&str; 3] = ["mchid", "sp_mchid", "combine_mchid"];
@@ -62,7 +61,7 @@ impl PayAccount {
     ///
     /// # Errors
     /// A [`Reject`] of any stage up to `route`.
-    pub fn receive(&self, request: &Request<'_>, routes: &RouteTable) -> Result<Received, Reject> {
+    pub fn receive(&self, request: &Request<'_>, rules: &Rules) -> Result<Received, Reject> {
         if request.method != "POST" {
             return Err(Reject::Method);
         }
@@ -102,8 +101,8 @@ impl PayAccount {
                 reply: None,
                 nonce: None,
             },
-            request.now,
-            routes,
+            request,
+            rules,
         )
     }
 

@@ -6,12 +6,11 @@ use crate::claim::short_digest;
 use crate::config::{ConfigError, PayV2Config};
 use crate::dialect::notice::{Notice, Outcome};
 use crate::fields::Fields;
-use crate::gateway::Received;
+use crate::gateway::{Received, Rules};
 use crate::json::{write_members, write_str};
 use crate::reject::Reject;
 use crate::reply::{Answer, ReplyTo};
 use crate::request::Request;
-use crate::route::RouteTable;
 
 /// Fields that are new with every try.
 const PER_TRY: [&str; 3] = ["nonce_str", "sign", "sign_type"];
@@ -71,7 +70,7 @@ impl PayV2Account {
         &self,
         account: usize,
         request: &Request<'_>,
-        routes: &RouteTable,
+        rules: &Rules,
     ) -> Result<Received, Reject> {
         if request.method != "POST" {
             return Err(Reject::Method);
@@ -117,7 +116,7 @@ impl PayV2Account {
             reply,
             nonce: None,
         };
-        event.deliver(outcome, request.now, routes)
+        event.deliver(outcome, request, rules)
     }
 }
 

@@ -1,0 +1,90 @@
+"""What becomes of messages over a limit: refused, or acknowledged and dropped."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wxcore._wxcore import Gateway as Core
+    from wxcore._wxcore import Received
+
+    from wxgate.flight import Answer
+    from wxgate.metrics import Counters
+    from wxgate.settings.limit import Limit
+    from wxgate.stores import Denied
+
+
+_LOG = logging.getLogger("wxgate.limits")
+_SECOND_US = 1_000_000
+LONGEST_WAIT_S = 3600
+"""Of a ``Retry-After``: who waits longer has given up."""
+
+
+class Store(Protocol):
+    """Where it is remembered what messages have used up; times are in microseconds."""
+
+    def admit(self, message: Received, now: int) -> Denied | None:
+        """Let a message pass all its limits, or none: then, which denies it."""
+
+    def enter(self, message: Received) -> Denied | None:
+        """Have a message take its places under limits of concurrency alone."""
+
+    def leave(self, message: Received) -> None:
+        """Free the places of an admitted message under limits of concurrency."""
+
+
+class Limits:
+    """The limits that messages pass when they come."""
+
+    def __init__(self, rules: Sequence[Limit], store: Store, counters: Counters) -> None:
+        """Ask ``store``; a rule is known by its index."""
+        self._rules = rules
+        self._store = store
+        self._counters = counters
+        self._absorbed = [(0.0, 0)] * len(rules)
+
+    def admit(self, message: Received) -> Denied | None:
+        """Let a message that is new pass; or return what denies it, having used up nothing."""
+        return self._counted(message, self._store.admit(message, time.monotonic_ns() // 1000))
+
+    def enter(self, message: Received) -> Denied | None:
+        """Do so with limits of concurrency alone: the store that nodes share saw to the rates."""
+        return self._counted(message, self._store.enter(message))
+
+    def _counted(self, message: Received, denied: Denied | None) -> Denied | None:
+        if denied is None:
+            for rule in message.rules:
+                self._counters.limited(rule, passed=True)
+        return denied
+
+    def leave(self, message: Received) -> None:
+        """Note that an admitted message is answered."""
+        self._store.leave(message)
+
+    def absorbs(self, denied: Denied) -> bool:
+        """Count what a rule denies; return whether it has that acknowledged all the same."""
+        self._counters.limited(denied[0], passed=False)
+        return self._rules[denied[0]].action == "absorb"
+
+    def absorb(self, account: str, denied: Denied) -> None:
+        """Count a message that is acknowledged and dropped; log that at most once a second."""
+        self._counters.add(account, "absorbed")
+        rule = denied[0]
+        now = time.monotonic()
+        last, left_out = self._absorbed[rule]
+        if last and now - last < 1.0:
+            self._absorbed[rule] = (last, left_out + 1)
+            return
+        self._absorbed[rule] = (now, 0)
+        more = f" (and {left_out} more)" if left_out else ""
+        _LOG.warning("account %s: absorbed by limit %s%s", account, self._rules[rule].name, more)
+
+
+def refusal(core: Core, denied: Denied) -> Answer:
+    """Return the answer of a rule that rejects, with the seconds after which to try again."""
+    seconds = -(-denied[1] // _SECOND_US)
+    return *core.refusal("admit.limited"), min(max(seconds, 1), LONGEST_WAIT_S)

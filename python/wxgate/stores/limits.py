@@ -1,0 +1,109 @@
+"""The limits of several workers of one machine, counted together in one file."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import TYPE_CHECKING
+
+from wxcore import Limits as OwnLimits
+from wxcore import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from wxcore._wxcore import Received
+
+    from wxgate.stores import Denied
+
+    Limit = tuple[bytes, int, int, int]
+    """Key, interval, tolerance (both µs), rule: as ``Received.limits`` has them."""
+
+_LOG = logging.getLogger("wxgate.admit")
+_SCHEMA = "CREATE TABLE IF NOT EXISTS tat (key BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"
+_SWEEP_EVERY = 4096
+
+
+class SharedLimits:
+    """One table for all workers of a machine; decides exactly as ``wxcore.Limits`` does.
+
+    While the file fails, each worker counts for itself, with its part of every limit. Limits of
+    concurrency are each worker's own. Times are microseconds of the machine's monotonic clock: what
+    the file holds may lie ahead after the machine was started anew, and costs a key one interval.
+    """
+
+    def __init__(self, path: Path, capacity: int, workers: int, parts: int) -> None:
+        """Open or create the file. Raises ``sqlite3.Error`` or ``OSError``.
+
+        ``capacity`` is the number of keys that a worker remembers by itself, ``parts`` among how
+        many machines each limit is divided.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute(_SCHEMA)
+        self._own = OwnLimits(capacity, workers * parts)
+        self._parts = parts
+        self._asked = 0
+
+    def admit(self, message: Received, now: int) -> Denied | None:
+        """Let a message pass all its limits at ``now`` (µs), or none: then, which denies it."""
+        if denied := self._own.enter(message):
+            return denied
+        limits = message.limits
+        if not limits:
+            return None
+        try:
+            denied = self._transact(limits, now)
+        except sqlite3.Error:
+            _LOG.exception("the limits that workers share cannot be counted")
+            self._own.leave(message)
+            return self._own.admit(message, now)
+        if denied:
+            self._own.leave(message)
+        return denied
+
+    def enter(self, message: Received) -> Denied | None:
+        """Have a message take its places under limits of concurrency alone."""
+        return self._own.enter(message)
+
+    def leave(self, message: Received) -> None:
+        """Free the places of an admitted message under limits of concurrency."""
+        self._own.leave(message)
+
+    def _transact(self, limits: Sequence[Limit], now: int) -> Denied | None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            return self._decide(limits, now)
+        finally:
+            self._db.execute("COMMIT")
+
+    def _decide(self, limits: Sequence[Limit], now: int) -> Denied | None:
+        passed = []
+        denied = None
+        for key, interval, tolerance, rule in limits:
+            row = self._db.execute("SELECT at FROM tat WHERE key = ?", (key,)).fetchone()
+            tat, wait = decide(row and row[0], *self._part(interval, tolerance), now)
+            if tat is None:
+                denied = (denied[0], max(denied[1], wait)) if denied else (rule, wait)
+            passed.append((key, tat))
+        if denied is None:
+            self._db.executemany("INSERT OR REPLACE INTO tat VALUES (?, ?)", passed)
+        self._sweep(now)
+        return denied
+
+    def _part(self, interval: int, tolerance: int) -> tuple[int, int]:
+        burst = (tolerance // interval + 1) // self._parts
+        interval *= self._parts
+        return interval, interval * max(0, burst - 1)
+
+    def _sweep(self, now: int) -> None:
+        self._asked += 1
+        if self._asked % _SWEEP_EVERY == 0:
+            self._db.execute("DELETE FROM tat WHERE at <= ?", (now,))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,265 @@
+"""Limits as WeChat and services see them: what is over them is refused, absorbed or paced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from .conftest import LOG
+from .theatre import Theatre, ask, ask_with_headers, until
+
+if TYPE_CHECKING:
+    import pytest
+    from servers.server import Server
+    from wxgate import Event
+    from wxgate.sim.call import Call
+
+    from .conftest import Crew, Stage
+
+ONE = 'name = "one"\nper = "account"\nrate = "1/h"\nburst = 1\n'
+
+
+def limit(text: str) -> str:
+    """Routes and a limit."""
+    return f"{LOG}\n[[limit]]\n{text}"
+
+
+async def headers_of(theatre: Theatre, account: str, kind: str) -> tuple[int, dict[bytes, bytes]]:
+    """Status and headers of the answer to a genuine call."""
+    answer, headers = await ask_with_headers(theatre.gateway, theatre.call(account, kind)[1])
+    return answer.status, dict(headers)
+
+
+def test_what_is_over_a_limit_is_refused_and_told_when_to_come_again(stage: Stage) -> None:
+    """503 with a Retry-After; other accounts are not concerned, and nothing is delivered."""
+    theatre = stage(limit(ONE.replace("1/h", "60/h")))
+
+    async def run() -> None:
+        async with theatre.gateway:
+            assert (await theatre.play("shop", "text")).status == 200
+            status, headers = await headers_of(theatre, "shop", "text")
+            assert (status, headers[b"retry-after"]) == (503, b"60")
+            assert (await theatre.play("mini", "text")).status == 200
+            await theatre.counted(2)
+            assert theatre.total("shop", "admit.limited") == 1
+            assert theatre.total("shop", "accepted") == 1
+            shown = theatre.state.counters.render()
+            assert 'wxgate_limit_passed_total{limit="one"} 2' in shown
+            assert 'wxgate_limit_denied_total{limit="one"} 1' in shown
+
+    asyncio.run(run())
+
+
+def test_a_retry_uses_up_nothing_and_is_answered_however_full(stage: Stage) -> None:
+    """Of what was taken: the sender would go on for ever otherwise."""
+    theatre = stage(limit(ONE))
+
+    async def run() -> None:
+        async with theatre.gateway:
+            message, call = theatre.call("shop", "text")
+            assert (await ask(theatre.gateway, call)).status == 200
+            for _ in range(5):
+                assert (await theatre.again("shop", message)).status == 200
+            assert theatre.total("shop", "repeated") == 5
+            assert (await theatre.play("shop", "text")).status == 503
+
+    asyncio.run(run())
+
+
+def test_what_was_refused_is_new_when_it_comes_again(stage: Stage) -> None:
+    """It was not claimed: once there is room it is taken."""
+    theatre = stage(limit(ONE.replace("1/h", "20/s")))
+
+    async def run() -> None:
+        async with theatre.gateway:
+            assert (await theatre.play("shop", "text")).status == 200
+            message, call = theatre.call("shop", "text")
+            assert (await ask(theatre.gateway, call)).status == 503
+            await asyncio.sleep(0.051)
+            assert (await theatre.again("shop", message)).status == 200
+            await theatre.counted(2)
+
+    asyncio.run(run())
+
+
+def test_what_is_cheap_is_absorbed_and_said_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Success in the kind's own words, counted, not delivered; logged once a second at most."""
+    theatre = stage(limit(ONE + 'action = "absorb"\nwhen.event = "LOCATION"\n'))
+
+    async def run() -> None:
+        async with theatre.gateway:
+            for _ in range(5):
+                message, call = theatre.call("shop", "event", "LOCATION")
+                answer = await ask(theatre.gateway, call)
+                assert theatre.players["shop"].read(message, answer).satisfied
+            assert (await theatre.play("shop", "text")).status == 200
+            await theatre.counted(2)
+            assert theatre.total("shop", "absorbed") == 4
+            assert theatre.total("shop", "accepted") == 2
+            assert len(theatre.state.journal.read(0, 0, 100, 1 << 20)[0]) <= 2
+
+    with caplog.at_level(logging.WARNING, "wxgate.limits"):
+        asyncio.run(run())
+    lines = [one.getMessage() for one in caplog.records if one.name == "wxgate.limits"]
+    assert lines == ["account shop: absorbed by limit one"]
+
+
+def _from(call: Call, *forwarded: str) -> Call:
+    headers = [("X-Forwarded-For", one) for one in forwarded]
+    return replace(call, headers=(*call.headers, *headers))
+
+
+def test_a_forged_forwarded_for_opens_no_door(stage: Stage) -> None:
+    """S45: it is believed of listed proxies only, and only what they added themselves."""
+    text = limit(ONE.replace('"account"', '"source"'))
+
+    async def statuses(trusted: str, *forwarded: str) -> list[int]:
+        theatre = stage(text, trusted)
+        async with theatre.gateway:
+            calls = [_from(theatre.call("shop", "text")[1], one) for one in forwarded]
+            return [(await ask(theatre.gateway, one)).status for one in calls]
+
+    hops = "203.0.113.1", "203.0.113.2", "203.0.113.1"
+    assert asyncio.run(statuses("", *hops)) == [200, 503, 503]
+    listed = 'trusted_proxies = ["192.0.2.0/24"]'
+    assert asyncio.run(statuses(listed, *hops)) == [200, 200, 503]
+    forged = "198.51.100.1, 203.0.113.1", "198.51.100.2, 203.0.113.1"
+    assert asyncio.run(statuses(listed, *forged)) == [200, 503]
+
+
+def test_so_many_are_answered_at_once(stage: Stage) -> None:
+    """A place is free again when its message is answered, or its caller has left."""
+    theatre = stage(limit('name = "few"\nper = "account"\nconcurrency = 1\n'))
+    going, stopped = asyncio.Event(), asyncio.Event()
+
+    @theatre.gateway.on("shop", type="text")
+    async def answer(event: Event) -> str:
+        del event
+        going.set()
+        await stopped.wait()
+        return "done"
+
+    async def run() -> None:
+        async with theatre.gateway:
+            first = asyncio.create_task(theatre.play("shop", "text"))
+            await going.wait()
+            assert (await theatre.play("shop", "text")).status == 503
+            stopped.set()
+            assert b"<Encrypt>" in (await first).body
+            assert (await theatre.play("shop", "text")).status == 200
+
+    asyncio.run(run())
+
+
+def test_workers_of_a_machine_count_together(crew: Crew) -> None:
+    """However the messages fall on them, no more pass than the limit says."""
+    workers = crew(limit(ONE.replace("burst = 1", "burst = 7")))
+
+    async def run() -> list[int]:
+        async with workers[0].gateway, workers[1].gateway:
+            calls = [workers[at % 2].play("shop", "text") for at in range(20)]
+            return [one.status for one in await asyncio.gather(*calls)]
+
+    statuses = asyncio.run(run())
+    assert (statuses.count(200), statuses.count(503)) == (7, 13)
+
+
+PACE = 'name = "slow"\nper = "account"\nrate = "20/s"\nburst = 1\naction = "pace"\n'
+
+
+def test_what_is_paced_is_taken_at_once_and_delivered_in_its_time(stage: Stage) -> None:
+    """All are acknowledged; they arrive at the rate, in order; another account is not held up."""
+    theatre = stage(LOG + "\n[[limit]]\n" + PACE + 'when.account = "shop"\n')
+    arrived: list[tuple[str, float]] = []
+
+    @theatre.gateway.on("shop")
+    async def take(event: Event) -> None:
+        arrived.append((event.id, asyncio.get_running_loop().time()))
+
+    async def run() -> None:
+        async with theatre.gateway:
+            started = asyncio.get_running_loop().time()
+            for _ in range(6):
+                assert (await theatre.play("shop", "text")).status == 200
+            assert (await theatre.play("mini", "text")).status == 200
+            await until(lambda: theatre.deliveries().get("log:") == 1)
+            await until(lambda: len(arrived) == 6)
+            assert arrived[-1][1] - started >= 5 * 0.05
+            shown = theatre.state.counters.render()
+            assert 'wxgate_limit_passed_total{limit="slow"} 6' in shown
+
+    asyncio.run(run())
+    gaps = [later[1] - earlier[1] for earlier, later in pairwise(arrived)]
+    assert min(gaps) >= 0.045
+
+
+def test_a_restart_goes_on_at_the_rate(stage: Stage) -> None:
+    """What waits lies in the journal; the pace is a matter of the rules."""
+    text = LOG + "\n[[limit]]\n" + PACE.replace("20/s", "1/h")
+    theatre = stage(text)
+
+    async def first() -> None:
+        async with theatre.gateway:
+            for _ in range(3):
+                assert (await theatre.play("shop", "text")).status == 200
+            await theatre.counted(1)
+
+    async def second() -> None:
+        again = stage(text.replace("1/h", "20/s"))
+        async with again.gateway:
+            await again.counted(2)
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+BOTH = (
+    '\n[[limit]]\nname = "all"\nper = "account"\nrate = "50/s"\nburst = 20\n'
+    '\n[[limit]]\nname = "types"\nper = "field:MsgType"\nrate = "1000/s"\n'
+)
+
+
+def test_two_nodes_never_admit_more_than_one_limit_says(stage: Stage, redis_server: Server) -> None:
+    """Burst and rate times the time, though each node does what it can; and hardly less."""
+    seconds, passed = 1.0, 0
+    state = f'[state]\nredis = "{redis_server.url}"\n'
+    nodes = [stage(f'{LOG}{BOTH}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
+
+    async def push(theatre: Theatre, until: float) -> None:
+        nonlocal passed
+        while time.monotonic() < until:
+            answer = await ask(theatre.gateway, theatre.call("shop", "text")[1])
+            passed += answer.status == 200
+
+    async def run() -> float:
+        async with nodes[0].gateway, nodes[1].gateway:
+            assert all(node.state.store and node.state.store.is_shared for node in nodes)
+            started = time.monotonic()
+            many = [push(node, started + seconds) for node in nodes for _ in range(8)]
+            await asyncio.gather(*many)
+            return time.monotonic() - started
+
+    took = asyncio.run(run())
+    assert 20 + 50 * seconds * 0.8 <= passed <= 20 + 50 * took + 1
+
+
+def test_without_the_store_each_node_keeps_to_its_part(stage: Stage, own_redis: Server) -> None:
+    """Two nodes that are on their own admit together no more than the limit."""
+    state = f'[state]\nredis = "{own_redis.url}"\nnodes = 2\n'
+    text = limit(ONE.replace("burst = 1", "burst = 10"))
+    nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
+
+    async def run() -> list[int]:
+        async with nodes[0].gateway, nodes[1].gateway:
+            own_redis.kill()
+            await until(lambda: not any(node.state.store.is_shared for node in nodes))  # type: ignore[union-attr]
+            calls = [nodes[at % 2].play("shop", "text") for at in range(30)]
+            return [one.status for one in await asyncio.gather(*calls)]
+
+    assert asyncio.run(run()).count(200) == 10

@@ -1,0 +1,92 @@
+"""Limits that nodes share: the script in Redis decides as the core does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+from wxcore import decide
+from wxgate.stores.redis.call import SCRIPT
+
+if TYPE_CHECKING:
+    from servers.server import Server
+
+_TIMED = SCRIPT.decode().replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
+"""The script with a clock that is an argument: not a character of its arithmetic is another."""
+_YEAR_2026 = 1_767_225_600_000_000
+_MINUTE = 60_000_000
+
+Rule = tuple[int, int]
+Step = tuple[int, int, list[int]]
+
+
+def asked(redis: Redis, claim: int, rules: list[tuple[int, Rule]], now: int) -> tuple[int, int]:
+    """Let the script decide on a new message; ``(-1, 0)`` if it passes, else rule and wait."""
+    limits = [f"l{rule}" for rule, _ in rules]
+    words: list[int] = []
+    for rule, (interval, tolerance) in rules:
+        words += [interval, tolerance, rule]
+    arguments: list[str | int] = ["epoch", "holder", 1000, 0, 1, 1, len(rules), *words]
+    keys = ["e", f"c{claim}", *limits]
+    answer = redis.eval(_TIMED, len(keys), *keys, *arguments, now // 1_000_000, now % 1_000_000)
+    _, letter, more = answer
+    if letter == b"n":
+        return -1, 0
+    assert letter == b"x"
+    rule, wait = more[0].split(b":")
+    return int(rule), int(wait)
+
+
+class Core:
+    """The same by ``wxcore.decide``."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._tats: dict[int, int] = {}
+
+    def ask(self, rules: list[tuple[int, Rule]], now: int) -> tuple[int, int]:
+        """Decide on a new message."""
+        found = {
+            rule: decide(self._tats.get(rule), interval, tolerance, now)
+            for rule, (interval, tolerance) in rules
+        }
+        denied = [(rule, wait) for rule, (tat, wait) in found.items() if tat is None]
+        if denied:
+            return denied[0][0], max(wait for _, wait in denied)
+        self._tats |= {rule: tat for rule, (tat, _) in found.items() if tat is not None}
+        return -1, 0
+
+
+_RULES = st.tuples(
+    st.one_of(st.integers(1, 2_000_000), st.integers(1, 30 * 86_400_000_000)), st.integers(1, 50)
+).map(lambda one: (one[0], min(one[0] * (one[1] - 1), 366 * 86_400_000_000)))
+_STEPS = st.lists(
+    st.tuples(
+        # Mostly on, now and then back: a server's clock may be set, or another take over.
+        st.one_of(st.integers(0, 3_000_000), st.integers(-_MINUTE, _MINUTE)),
+        st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(_RULES, min_size=4, max_size=4), _STEPS)
+def test_the_script_and_the_core_agree_on_every_decision(
+    redis_server: Server, rules: list[Rule], steps: list[tuple[int, list[int]]]
+) -> None:
+    """Rule by rule and microsecond by microsecond, whatever the clock does."""
+    with Redis(port=redis_server.port) as redis:
+        redis.flushall()
+        core, now = Core(), _YEAR_2026
+        for claim, (step, chosen) in enumerate(steps):
+            now += step
+            limits = [(one, rules[one]) for one in sorted(chosen)]
+            assert asked(redis, claim, limits, now) == core.ask(limits, now)

@@ -12,10 +12,15 @@ use crate::wire::{Read, read};
 
 const CONNECT: Duration = Duration::from_secs(1);
 const ROOM: usize = 16 * 1024;
+const ARRIVALS: EventFlags = EventFlags::IN
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::ET);
 
 /// One connection, or the place of one that is closed.
 struct Line {
     stream: Option<TcpStream>,
+    /// Whether an answer is awaited.
+    busy: bool,
     /// What the system has not taken yet of the request.
     unsent: Vec<u8>,
     received: Vec<u8>,
@@ -42,6 +47,7 @@ impl Lines {
     pub(crate) fn new(address: SocketAddr, count: usize) -> std::io::Result<Self> {
         let line = || Line {
             stream: None,
+            busy: false,
             unsent: Vec::new(),
             received: Vec::new(),
         };
@@ -94,6 +100,14 @@ impl Lines {
     pub(crate) fn receive(&mut self, at: usize) -> Option<Ended<'_>> {
         let line = self.all.get_mut(at)?;
         let stream = line.stream.as_mut()?;
+        if !line.busy {
+            // Closed for idleness, as a rule: the next exchange opens another.
+            if !matches!(stream.read(&mut self.room), Err(error) if error.kind() == ErrorKind::WouldBlock)
+            {
+                line.stream = None;
+            }
+            return None;
+        }
         if !line.unsent.is_empty() && flush(stream, &mut line.unsent).is_err() {
             return Some(self.broken(at));
         }
@@ -119,6 +133,7 @@ impl Lines {
         if !stays {
             line.stream = None;
         }
+        line.busy = false;
         self.idle.push(at);
         match read(&self.all.get(at)?.received) {
             Read::Complete(answer) => Some(Ended::Answered(status, answer.body)),
@@ -130,6 +145,7 @@ impl Lines {
     pub(crate) fn close(&mut self, at: usize) {
         if let Some(line) = self.all.get_mut(at) {
             line.stream = None;
+            line.busy = false;
             self.idle.push(at);
         }
     }
@@ -143,6 +159,7 @@ impl Lines {
         let Some(line) = self.all.get_mut(at) else {
             return Ok(());
         };
+        line.busy = true;
         line.received.clear();
         line.unsent.clear();
         if line.stream.is_some() {
@@ -152,8 +169,12 @@ impl Lines {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         // By edges: an answer arrives as a whole, as a rule, and is read by one call.
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, &stream, EventData::new_u64(at as u64), flags)?;
+        epoll::add(
+            &self.epoll,
+            &stream,
+            EventData::new_u64(at as u64),
+            ARRIVALS,
+        )?;
         line.stream = Some(stream);
         Ok(())
     }
@@ -175,7 +196,10 @@ impl Lines {
             }
             Err(error) => return Err(error),
         }
-        flush(stream, &mut line.unsent)
+        // The rest goes once there is room.
+        let more = ARRIVALS | EventFlags::OUT;
+        epoll::modify(&self.epoll, &*stream, EventData::new_u64(at as u64), more)?;
+        Ok(())
     }
 }
 
@@ -190,4 +214,73 @@ fn flush(stream: &mut TcpStream, unsent: &mut Vec<u8>) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ended, Lines};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_answer_ends_one_exchange_and_frees_the_connection_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut lines = Lines::new(listener.local_addr().unwrap(), 1).unwrap();
+        assert_eq!(lines.send(b"first"), Some(Ok(0)));
+        assert_eq!(lines.send(b"second"), None, "there is one connection");
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.read_exact(&mut [0; 5]).unwrap();
+        peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        let mut ready = Vec::new();
+        lines.wait(1_000_000_000, &mut ready).unwrap();
+        assert_eq!(ready, [0]);
+        assert!(matches!(lines.receive(0), Some(Ended::Answered(204, b""))));
+        assert!(lines.receive(0).is_none(), "it was told already");
+        assert_eq!(lines.send(b"second"), Some(Ok(0)));
+        assert_eq!(lines.send(b"third"), None, "it is free once");
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_for_idleness_is_opened_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut lines = Lines::new(listener.local_addr().unwrap(), 1).unwrap();
+        for _ in 0..2 {
+            assert_eq!(lines.send(b"first"), Some(Ok(0)));
+            let (mut peer, _) = listener.accept().unwrap();
+            peer.read_exact(&mut [0; 5]).unwrap();
+            peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            let mut ready = Vec::new();
+            lines.wait(1_000_000_000, &mut ready).unwrap();
+            assert!(lines.receive(0).is_some());
+            drop(peer);
+            lines.wait(1_000_000_000, &mut ready).unwrap();
+            assert!(lines.receive(0).is_none());
+        }
+    }
+
+    #[test]
+    fn what_the_system_does_not_take_at_once_follows() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut lines = Lines::new(listener.local_addr().unwrap(), 1).unwrap();
+        let request = vec![7; 16 << 20];
+        assert_eq!(lines.send(&request), Some(Ok(0)));
+        let (mut peer, _) = listener.accept().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut received = vec![0; 16 << 20];
+            peer.read_exact(&mut received).unwrap();
+            peer.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            received
+        });
+        let mut ready = Vec::new();
+        let ended = loop {
+            lines.wait(1_000_000_000, &mut ready).unwrap();
+            assert!(ready.iter().all(|at| *at == 0) && !ready.is_empty());
+            ready.clear();
+            if let Some(ended) = lines.receive(0) {
+                break matches!(ended, Ended::Answered(204, _));
+            }
+        };
+        assert!(ended);
+        assert_eq!(reader.join().unwrap(), request);
+    }
 }

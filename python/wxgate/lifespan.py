@@ -60,6 +60,8 @@ class Shared:
     """A descriptor that becomes, and stays, readable with that byte."""
     board: memoryview | None = None
     """Where all workers show how their destinations stand."""
+    store: memoryview | None = None
+    """And how the store stands that they share with other machines, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     claims = _claims(settings)
     limited = _limits(settings)
     limits = None if limited is None else Limits(settings.limit, limited, counters)
-    store = _store(settings, claims, limits)
+    store = _store(settings, claims, limits, shared)
     flights = Flights(core, store or claims, journal, dispatcher, counters)
     recall(journal, store or claims, flights, made, _now())
     recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
@@ -253,13 +255,15 @@ def _claims(settings: Settings) -> OwnClaims | SharedClaims:
 
 
 def _store(
-    settings: Settings, claims: OwnClaims | SharedClaims, limits: Limits | None
+    settings: Settings, claims: OwnClaims | SharedClaims, limits: Limits | None, shared: Shared
 ) -> RedisClaims | None:
     if settings.state.redis is None:
         return None
     from wxgate.stores.redis.claims import RedisClaims  # noqa: PLC0415 (nobody else pays for it)
+    from wxgate.stores.redis.panel import Panel  # noqa: PLC0415 (as above)
 
-    return RedisClaims(settings.state.redis, claims, limits)
+    panel = Panel(shared.store, shared.worker)
+    return RedisClaims(settings.state.redis, claims, limits, panel)
 
 
 def _limits(settings: Settings) -> OwnLimits | SharedLimits | None:

@@ -54,6 +54,11 @@ class _Family:
         self._counters = memoryview(mmap.mmap(-1, size * self._workers))
         rows = Board.size(destinations(settings))
         self._board = memoryview(mmap.mmap(-1, rows * self._workers))
+        self._store = None
+        if settings.state.redis is not None:
+            from wxgate.stores.redis.panel import Panel  # noqa: PLC0415 (nobody else pays for it)
+
+            self._store = memoryview(mmap.mmap(-1, Panel.SIZE * self._workers))
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))
         self._hears, self._tells = os.pipe()
@@ -77,6 +82,7 @@ class _Family:
             give_up=self._give_up,
             stop=self._hears,
             board=self._board,
+            store=self._store,
         )
 
     def stop(self) -> None:

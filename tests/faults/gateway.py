@@ -43,6 +43,8 @@ log_level = "warning"
 dir = "{journal}"
 {journal_more}
 
+{state}
+
 [account.shop]
 kind = "official"
 appid = "{appid}"
@@ -79,6 +81,7 @@ class Setup:
     journal: str = SMALL
     orders: str = SOON
     routes: str = ROUTES
+    state: str = ""
 
 
 def two_workers(setup: Setup) -> Setup:
@@ -147,6 +150,7 @@ class Gateway:
             journal_more=self.setup.journal,
             upstream_more=self.setup.orders,
             routes=self.setup.routes,
+            state=self.setup.state,
         )
 
         self.config.write_text(text)

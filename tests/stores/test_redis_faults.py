@@ -88,7 +88,7 @@ def test_what_is_done_while_it_is_gone_is_known_to_all_afterwards(own_redis: Ser
             assert await ask(there, 1) == b""
             assert await ask(there, 2) == b"in the gap"
             assert await ask(there, 3) is True
-            assert here.tally.alone == 2
+            assert here.tally.decided_alone == 2
 
     asyncio.run(run())
 

@@ -33,7 +33,7 @@ def page(path: str, status: Status, counters: Counters) -> Page:
         case "/readyz":
             return _ready(status)
         case "/metrics":
-            text = counters.render() + "\n".join([*status.board.render(), ""])
+            text = counters.render() + "\n".join([*status.metrics(), ""])
             return Page(200, _METRICS, text.encode())
         case _:
             return NOT_FOUND

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from wxcore import Claims
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wxcore import Journal
 
     from wxgate.dispatch import Board, Dispatcher
@@ -45,6 +47,12 @@ class Status:
             "destinations": [asdict(one) for one in self.dispatcher.snapshot()],
             "orphans": list(self.dispatcher.orphans),
         }
+
+    def metrics(self) -> Iterator[str]:
+        """Yield what all workers show of themselves, in Prometheus' text format."""
+        yield from self.board.render()
+        if self.store is not None:
+            yield from self.store.panel.render()
 
     def _claims(self) -> dict[str, int]:
         """How many messages are remembered; claims of several workers are in one file."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from wxgate.errors import StoreError
 from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, Frame, Note
 from wxgate.stores.redis.exchange import Exchange
+from wxgate.stores.redis.panel import Panel
 from wxgate.stores.redis.place import Place
 from wxgate.stores.redis.recovery import Recovery
 from wxgate.stores.redis.tally import Tally
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("wxgate.state")
 _START_WITHIN_S = 1.0
 _CLOSE_WITHIN_S = 0.5
+_PUBLISH_S = 1.0
 _NEW, _LEASED, _DONE, _ANSWERED = b"nlda"
 
 
@@ -50,7 +52,13 @@ class RedisClaims:
     While the store is slow or gone, what this machine knows decides alone.
     """
 
-    def __init__(self, settings: Redis, local: LocalClaims, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        settings: Redis,
+        local: LocalClaims,
+        limits: Limits | None = None,
+        panel: Panel | None = None,
+    ) -> None:
         """Not in use yet; ``limits`` are this node's, if there are any at all.
 
         Raises ``OSError`` for the CA file.
@@ -68,6 +76,9 @@ class RedisClaims:
         self._recovery = Recovery(frame, place, self._exchange, self, self.tally)
         self._since = time.monotonic()
         self._closing = False
+        self.panel = panel or Panel()
+        self._loop = asyncio.get_running_loop()
+        self._beat = self._loop.call_soon(self._publish)
 
     async def open(self) -> None:
         """Start, and wait a moment for the store; without it, go on."""
@@ -110,7 +121,7 @@ class RedisClaims:
             return held
         if self._exchange.in_use:
             return self._exchange.ask(message)
-        self.tally.alone += 1
+        self.tally.decided_alone += 1
         return True
 
     def complete(self, messages: list[Received], now: int) -> None:
@@ -181,6 +192,7 @@ class RedisClaims:
         self._recovery.take(notes)
         self.tally.failures += 1
         self._since = time.monotonic()
+        self._publish()
         if not self._closing:
             _LOG.warning("state: this node's own claims and limits from now on: %s", reason)
             self._recovery.start(reason)
@@ -189,6 +201,7 @@ class RedisClaims:
         """Say that the store is in use."""
         alone = time.monotonic() - self._since
         self._since = time.monotonic()
+        self._publish()
         merged = self.tally.merged
         text = "state: shared in %s, %s, after %.1f s alone; told it of %d messages so far"
         _LOG.info(text, self.url, session.about.name, alone, merged)
@@ -199,9 +212,16 @@ class RedisClaims:
     async def aclose(self) -> None:
         """Let the store hear what is done, and hang up."""
         self._closing = True
+        self._beat.cancel()
         await self._exchange.settle(_CLOSE_WITHIN_S)
         self._recovery.stop()
         self._exchange.close()
+
+    def _publish(self) -> None:
+        self.panel.publish(shared=self.is_shared, untold=self._recovery.waiting, tally=self.tally)
+        if not self._closing:
+            self._beat.cancel()
+            self._beat = self._loop.call_later(_PUBLISH_S, self._publish)
 
     def _note(self, key: bytes, value: bytes, life: int) -> None:
         if self._exchange.in_use:

@@ -105,7 +105,7 @@ class Exchange:
         """Ask for a message that is new here."""
         run = self._next or self._begin()
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
-        limits = getattr(message, "limits", ()) if self._limited else ()
+        limits = message.limits if self._limited else ()
         run.claims.append(Claim(message.claim_key, limits))
         run.asks.append((future, message))
         if run.is_full:

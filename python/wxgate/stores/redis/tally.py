@@ -17,7 +17,7 @@ class Tally:
     """Of them those that were decided here, since no answer came in time."""
     doubled: int = 0
     """Of those again the ones that somebody else had, as was heard too late: delivered twice."""
-    alone: int = 0
+    decided_alone: int = 0
     """Messages decided here while the store was not in use."""
     merged: int = 0
     """Messages that the store was told of afterwards."""

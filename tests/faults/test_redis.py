@@ -1,0 +1,227 @@
+"""C1 to C7: several gateways, one Redis, and everything that can happen to it under load."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+from servers.chaos import Chaos, Manner
+
+from .fleet import HASTY, PATIENT, STORMY, fleet
+from .stand import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from servers.replicated import Replicated
+    from servers.server import Server
+
+    from .fleet import Fleet
+
+pytestmark = pytest.mark.timeout(150)
+
+SETTLE_S = 1.0
+"""For what a fault leaves behind: tries that began in it, and duplicates that follow them."""
+
+
+def under(
+    row: str, folder: Path, redis: str, fault: Callable[[Fleet], Awaitable[None]], size: int = 2
+) -> None:
+    """Have something happen under load; then all must be well again."""
+
+    async def run() -> None:
+        async with fleet(row, folder, redis, size=size) as on:
+            await on.until_modes("shared")
+            sending = asyncio.create_task(on.driver.send(STORMY))
+            await asyncio.sleep(0.7)  # a load before the fault
+            since = now()
+            await fault(on)
+            await on.until_modes("shared")
+            on.note_doubtful(since)
+            await asyncio.sleep(SETTLE_S)
+            sending.cancel()
+            await on.driver.finish()
+            await calm(on)
+            await on.end()
+
+    uvloop.run(run())
+
+
+async def calm(on: Fleet) -> None:
+    """Demand that a fleet in good health delivers each message once again."""
+    before = on.sink.shelf.duplicates, on.driver.books.refused, await on.total("late")
+    await on.driver.run(replace(STORMY, seconds=0.7))
+    after = on.sink.shelf.duplicates, on.driver.books.refused
+    if await on.total("late") == before[2]:
+        on.hold(before[:2] == after, f"not in good health again: {before} before, {after} after")
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_c0_each_message_once(row: str, tmp_path: Path, redis_server: Server, size: int) -> None:
+    """Without a fault nothing is delivered twice, whoever is asked and however soon."""
+
+    async def run() -> None:
+        async with fleet(row, tmp_path, redis_server.url, size=size, budget=PATIENT) as on:
+            await on.until_modes("shared")
+            await on.driver.run(replace(STORMY, seconds=1.5))
+            await on.driver.run(replace(HASTY, seconds=1.5))
+            await on.end()
+
+    uvloop.run(run())
+
+
+def test_c1_killed(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """It dies, and comes back with nothing."""
+
+    async def fault(on: Fleet) -> None:
+        own_redis.kill()
+        await on.until_modes("alone", "merging")
+        await asyncio.sleep(0.7)  # how long it is gone
+        own_redis.start()
+
+    under(row, tmp_path, own_redis.url, fault)
+
+
+def test_c1_down_at_the_start(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """The gateways start without it."""
+    own_redis.kill()
+
+    async def run() -> None:
+        async with fleet(row, tmp_path, own_redis.url) as on:
+            since = now()
+            await on.driver.run(replace(STORMY, seconds=0.7))
+            assert await on.modes() == ["alone", "alone"]
+            own_redis.start()
+            await on.until_modes("shared")
+            on.note_doubtful(since)
+            await calm(on)
+            await on.end()
+
+    uvloop.run(run())
+
+
+def test_c2_paused(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """It stops answering, and goes on where it was."""
+
+    async def fault(on: Fleet) -> None:
+        own_redis.pause()
+        try:
+            await on.until_modes("alone", "merging")
+            await asyncio.sleep(0.7)  # how long it is stopped
+        finally:
+            own_redis.resume()
+
+    under(row, tmp_path, own_redis.url, fault)
+
+
+def test_c3_flushed(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """It forgets everything, again and again."""
+
+    async def fault(on: Fleet) -> None:
+        for count in range(1, 4):
+            own_redis.say("FLUSHALL")
+            for gateway in on.gateways:
+
+                async def noticed(gateway: object = gateway, count: int = count) -> bool:
+                    counted = await gateway.metrics()  # type: ignore[attr-defined]
+                    return bool(counted["wxgate_state_forgotten_total"] >= count)
+
+                await gateway.until(noticed)
+            await on.until_modes("shared")
+
+    under(row, tmp_path, own_redis.url, fault)
+
+
+@pytest.mark.slow_faults
+def test_c4_failover(row: str, tmp_path: Path, replicated: Replicated) -> None:
+    """Its replica lags, and becomes the primary."""
+
+    async def fault(on: Fleet) -> None:
+        replicated.replica.pause()
+        await asyncio.sleep(0.3)  # how far it lags
+        replicated.primary.kill()
+        replicated.replica.resume()
+        await on.until_modes("alone", "merging")
+        await asyncio.to_thread(replicated.until_failed_over, replicated.primary.port)
+
+    under(row, tmp_path, replicated.url, fault)
+
+
+def test_c5_made_a_replica(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """READONLY; and NOSCRIPT, which nobody notices."""
+
+    async def fault(on: Fleet) -> None:
+        own_redis.say("SCRIPT", "FLUSH")
+        own_redis.say("REPLICAOF", "127.0.0.1", "1")
+        await on.until_modes("alone", "merging")
+        own_redis.say("REPLICAOF", "NO", "ONE")
+
+    under(row, tmp_path, own_redis.url, fault)
+
+
+def test_c6_full(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """OOM, until there is room."""
+
+    async def fault(on: Fleet) -> None:
+        own_redis.configure(maxmemory=1)
+        await on.until_modes("alone", "merging")
+        await asyncio.sleep(0.5)  # how long it is full
+        own_redis.configure(maxmemory=0)
+
+    under(row, tmp_path, own_redis.url, fault)
+
+
+def test_c7_cut(row: str, tmp_path: Path, redis_server: Server) -> None:
+    """Connections end at any byte, all the time."""
+
+    async def run() -> None:
+        async with (
+            Chaos(redis_server.port) as chaos,
+            fleet(row, tmp_path, chaos.url, budget=PATIENT) as on,
+        ):
+            await on.until_modes("shared")
+            since = now()
+            sending = asyncio.create_task(on.driver.send(STORMY))
+            for _ in range(40):
+                await asyncio.sleep(on.random.uniform(0.0, 0.1))  # when it strikes: the input
+                cut = Manner(cut_at=on.random.randrange(6000))
+                chaos.up, chaos.down = on.random.choice([(cut, Manner()), (Manner(), cut)])
+                chaos.cut()
+            chaos.calm()
+            sending.cancel()
+            await on.driver.finish()
+            await on.until_modes("shared")
+            on.hold(await on.total("reconnects") > 0, "no connection was opened again in time")
+            on.note_doubtful(since)
+            await calm(on)
+            await on.end()
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize(
+    ("size", "kills"), [(2, 3), pytest.param(3, 30, marks=pytest.mark.slow_faults)]
+)
+def test_c0_gateways_are_killed(
+    row: str, tmp_path: Path, redis_server: Server, size: int, kills: int
+) -> None:
+    """What one had in hand when it died, another takes; what it had recorded, it delivers."""
+
+    async def run() -> None:
+        one = fleet(row, tmp_path, redis_server.url, size=size, budget=PATIENT, patience=120.0)
+        async with one as on:
+            await on.until_modes("shared")
+            sending = asyncio.create_task(on.driver.send(replace(STORMY, retry_after=0.6)))
+            for _ in range(kills):
+                await asyncio.sleep(on.random.uniform(0.2, 0.8))  # when it strikes: the input
+                await on.kill_and_restart(on.random.choice(on.gateways))
+            sending.cancel()
+            await on.driver.finish()
+            await on.until_modes("shared")
+            await on.end()
+
+    uvloop.run(run())

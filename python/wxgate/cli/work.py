@@ -58,6 +58,13 @@ def add(commands: options.Commands) -> None:
         "--grace", metavar="S", type=_seconds, default=10.0, help="for what is open at the end"
     )
     parser.add_argument(
+        "--lease",
+        metavar="S",
+        type=_seconds,
+        default=10.0,
+        help="until what a consumer had goes to another that is not heard of",
+    )
+    parser.add_argument(
         "--redis", metavar="URL", default="", help="default: as configured, or $WXGATE_REDIS"
     )
     parser.add_argument(
@@ -127,7 +134,11 @@ async def _work(args: argparse.Namespace, settings: Settings, stream: str) -> in
     if args.concurrency:
         limits = replace(limits, concurrency=args.concurrency)
     membership = Membership(
-        stream=stream, group=args.group, consumer=args.consumer, redis=args.redis
+        stream=stream,
+        group=args.group,
+        consumer=args.consumer,
+        redis=args.redis,
+        lease=args.lease,
     )
     consumer = join(settings, membership)
     worker = Worker(consumer, replace(outlet.place, limits=limits), outlet.nodes)

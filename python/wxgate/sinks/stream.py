@@ -17,6 +17,7 @@ from wxgate.streams.append import LostError, Record, announce, append
 from wxgate.streams.connect import close, is_cluster
 from wxgate.streams.ledger import Ledger
 from wxgate.streams.survey import survey
+from wxgate.streams.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,8 +92,7 @@ class StreamSink:
     async def aclose(self) -> None:
         """Stop looking after the stream, and disconnect."""
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+            await end([self._looking])
         await close(self._client)
 
     async def _deliver(self, records: Sequence[Record]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from wxgate.streams.connect import close, is_cluster
+from wxgate.streams.tasks import end
 from wxgate.work.lease import Leases
 from wxgate.work.share import ForgottenError, Share, acknowledge, read
 
@@ -152,10 +153,7 @@ class Consumer:
         What is in hand is the next consumer's at once.
         """
         self.interrupt()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await end(self._tasks)
         try:
             async with asyncio.timeout(seconds):
                 while await self._acknowledge_some():
@@ -279,7 +277,7 @@ class Consumer:
     async def _keep(self, step: Callable[[], Awaitable[None]]) -> None:
         """Go on for ever, whatever becomes of the server."""
         pause = 0.0
-        while True:
+        while not self._stopping:
             try:
                 await step()
                 self._is_back()

@@ -61,12 +61,17 @@ class Guard:
                 future.set_result(None)
 
     async def _deliver(self, items: Sequence[Item]) -> None:
-        ours = [
-            item
-            for item in items
-            if isinstance(item.message, Entry) and self._consumer.holds(item.message)
-        ]
-        entries = [item.message for item in ours if isinstance(item.message, Entry)]
+        ours, entries = [], []
+        for item in items:
+            entry = item.message
+            if not isinstance(entry, Entry):
+                continue
+            if self._consumer.holds(entry):
+                ours.append(item)
+                entries.append(entry)
+            else:
+                # Dispatch will say that it is done, which it is not.
+                entry.share.leave(entry)
         if not ours:
             return
         if len(ours) > 1 and any(entry.tries for entry in entries):

@@ -241,6 +241,10 @@ class Share:
             entry.started = False
             self.running -= 1
 
+    def leave(self, entry: Entry) -> None:
+        """Leave an entry that was not started to whoever has the share next."""
+        self.in_hand.pop(entry.id, None)
+
     def finish(self, entry: Entry) -> None:
         """Note that an entry is done; ``acknowledge`` tells the server."""
         self.stop(entry)

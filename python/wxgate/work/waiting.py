@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wxgate.streams.connect import close, is_cluster
+from wxgate.streams.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ class Waiting:
             frozenset(one.partition.entries for one in group): group for group in groups if group
         }
         for key in self._open.keys() - wanted.keys():
-            self._open.pop(key).cancel()
+            await end([self._open.pop(key)])
         loop = asyncio.get_running_loop()
         for key, group in wanted.items():
             if key not in self._open:
@@ -63,9 +64,5 @@ class Waiting:
 
     async def aclose(self) -> None:
         """Wait no more, and disconnect."""
-        tasks = list(self._open.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(self._open.values())
         await close(self._client)

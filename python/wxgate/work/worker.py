@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from wxgate.dispatch import Dispatcher
 from wxgate.errors import StoreError
+from wxgate.streams.tasks import end
 from wxgate.work.consumer import reason_of
 from wxgate.work.dead import Reason
 from wxgate.work.guard import Guard
@@ -82,10 +83,8 @@ class Worker:
         try:
             await asyncio.wait([feeding, stopped], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            feeding.cancel()
-            stopped.cancel()
-            await asyncio.wait([feeding, stopped])
             self._consumer.interrupt()
+            await end([feeding, stopped])
             await self._dispatcher.drain(grace)
             await self._consumer.stop()
         if not feeding.cancelled() and (error := feeding.exception()) is not None:

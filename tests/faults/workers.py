@@ -1,0 +1,103 @@
+"""Real ``wxgate work`` processes between a stream and the service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from .gateway import SMALL
+from .stand import stand
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from .gateway import Setup
+    from .stand import Stand
+
+LEASE = 1.0
+PATIENCE = 20.0
+_HUB = """\
+[stream.wechat]
+redis = "{url}"
+partitions = 8
+timeout = 1.0
+retry = {{ first = 0.05, factor = 2.0, max = 0.5, give_up = 86400.0 }}
+
+[dispatch.retry]
+first = 0.05
+max = 0.5
+
+[[route]]
+to = "stream:wechat"
+"""
+
+
+@dataclass(slots=True)
+class Workers:
+    """The team's workers: each is a process in a group."""
+
+    folder: Path
+    config: Path
+    target: str
+    running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    async def start(self, name: str, *more: str) -> None:
+        """Start one; it joins in its own time."""
+        command = (sys.executable, "-m", "wxgate.cli", "work", "stream:wechat", "--to", self.target)
+        options = ("--config", self.config.name, "--consumer", name, "--lease", str(LEASE))
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(
+                *command, *options, *more, cwd=self.folder, stdout=log, stderr=log
+            )
+
+    async def end(self, name: str, number: signal.Signals) -> int:
+        """Send a signal, and wait for the end; return the exit code."""
+        process = self.running.pop(name)
+        process.send_signal(number)
+        async with asyncio.timeout(PATIENCE):
+            return await process.wait()
+
+    async def dies(self, name: str) -> int:
+        """Wait until one ends by itself."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.running.pop(name).wait()
+
+    def said(self, name: str) -> str:
+        """What one has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def close(self) -> None:
+        """Kill those that still run."""
+        for process in self.running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def hub(
+    row: str, folder: Path, url: str, names: Sequence[str] = ("a", "b"), patience: float = 60.0
+) -> AsyncIterator[tuple[Stand, Workers]]:
+    """Gateway, stream, workers and service, all up."""
+
+    def into_the_stream(setup: Setup) -> Setup:
+        # The journal keeps what the stream may lose.
+        kept = SMALL.replace("retain = 0\nretain_bytes = 0", "retain = 1.0")
+        return replace(setup, routes=_HUB.format(url=url), journal=kept)
+
+    async with stand(row, folder, setup=into_the_stream, patience=patience) as on:
+        target = f"http://127.0.0.1:{on.sink.port}"
+        workers = Workers(folder, on.gateway.config, target)
+        try:
+            for name in names:
+                await workers.start(name)
+            yield on, workers
+        finally:
+            workers.close()
+            await asyncio.gather(*(one.wait() for one in workers.running.values()))

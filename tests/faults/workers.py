@@ -49,13 +49,21 @@ class Workers:
     running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     async def start(self, name: str, *more: str) -> None:
-        """Start one; it joins in its own time."""
+        """Start one, and wait until it hears signals; it joins in its own time."""
+        before = self._starts(name)
         command = (sys.executable, "-m", "wxgate.cli", "work", "stream:wechat", "--to", self.target)
         options = ("--config", self.config.name, "--consumer", name, "--lease", str(LEASE))
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
                 *command, *options, *more, cwd=self.folder, stdout=log, stderr=log
             )
+        async with asyncio.timeout(PATIENCE):
+            while self._starts(name) == before:  # noqa: ASYNC110 (another process writes it)
+                await asyncio.sleep(0.01)
+
+    def _starts(self, name: str) -> int:
+        log = self.folder / f"{name}.log"
+        return log.read_text().count(" works on ") if log.exists() else 0
 
     async def end(self, name: str, number: signal.Signals) -> int:
         """Send a signal, and wait for the end; return the exit code."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "dlq": "see to dead letters: list, show, replay, drop",
     "replay": "deliver again what the journal still keeps",
     "work": "handle what a stream holds",
+    "stream": "see to a stream: how it stands, its dead letters, its groups",
     "doctor": "look for what keeps WeChat's calls from arriving",
     "send": "play WeChat once against a running gateway",
     "bench": "find out what a gateway carries",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +14,7 @@ from wxgate.event import Event
 from wxgate.work.consumer import reason_of
 from wxgate.work.dead import Reason
 from wxgate.work.join import Membership, join, name_of, settings_of
+from wxgate.work.told import until_told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -58,7 +56,7 @@ async def consume(  # noqa: PLR0913 (each has a default; a call names what it ne
     hand: list[Entry] = []
     one.start()
     try:
-        with _until_told(one):
+        with until_told(one.interrupt):
             while entries := await one.read(size):
                 for part in _parts(entries):
                     hand = await _ready(one, part, tries)
@@ -126,20 +124,3 @@ def _is_event(entry: Entry) -> bool:
     except msgspec.DecodeError:
         return False
     return True
-
-
-@contextmanager
-def _until_told(consumer: Consumer) -> Iterator[None]:
-    """End the loop on SIGTERM, where that would otherwise end the process at once."""
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    loop = asyncio.get_running_loop()
-    if ours:
-        loop.add_signal_handler(signal.SIGTERM, consumer.interrupt)
-    try:
-        yield
-    finally:
-        if ours:
-            loop.remove_signal_handler(signal.SIGTERM)

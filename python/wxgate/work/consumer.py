@@ -153,7 +153,15 @@ class Consumer:
         What is in hand is the next consumer's at once.
         """
         self.interrupt()
-        await end(self._tasks)
+        try:
+            await end(self._tasks)
+            await self._say_goodbye(seconds)
+        finally:
+            # Also where this is cancelled, such as at the end of a program.
+            await self._waiting.aclose()
+            await close(self._client)
+
+    async def _say_goodbye(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 while await self._acknowledge_some():
@@ -161,8 +169,6 @@ class Consumer:
                 await self._leases.leave(list(self._shares))
         except (RedisError, OSError, TimeoutError) as error:
             _LOG.warning("%s: left without a word: %s", self._title, reason_of(error))
-        await self._waiting.aclose()
-        await close(self._client)
 
     # Reading
 

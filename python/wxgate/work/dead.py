@@ -55,6 +55,26 @@ class DeadLetter(msgspec.Struct, frozen=True):
     """When, in milliseconds since 1970."""
     event: bytes
 
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return source_of(self.event).rpartition("/")[2]
+
+
+class _Source(msgspec.Struct):
+    source: str = ""
+
+
+_SOURCE = msgspec.json.Decoder(_Source)
+
+
+def source_of(event: bytes) -> str:
+    """Read where an event came from; empty if it is none."""
+    try:
+        return _SOURCE.decode(event).source
+    except msgspec.DecodeError:
+        return ""
+
 
 async def partitions_of(client: Client, root: Root) -> list[Partition]:
     """The partitions that a stream has. Raises ``redis.RedisError``."""

@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from wxgate.settings.template import template
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
+
+    from servers.server import Server
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -366,3 +369,37 @@ def test_the_service_has_a_message_once(desk: Path, capsys: pytest.CaptureFixtur
         replies = asyncio.run(scene())
     assert ["收到 你好" in reply.decode() for reply in replies] == [True, True]
     assert capsys.readouterr().out == "wechat.official.text oABC0123456789 你好\n"
+
+
+def test_a_stream_takes_a_message_to_the_team_s_workers(
+    desk: Path, redis_server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From WeChat's push through the example's gateway, to its function and to its loop."""
+    folder = EXAMPLES / "workers"
+    text = (folder / "wxgate.toml").read_text()
+    (desk / "wxgate.toml").write_text(text.replace("redis://127.0.0.1:6379/0", redis_server.url))
+    for name in ("orders.py", "batches.py"):
+        shutil.copy(folder / name, desk)
+
+    async def scene() -> bytes:
+        async with Gateway("wxgate.toml") as gateway:
+            answer = await push(gateway, message("你好", "1"))
+        loop = module_at(desk / "batches.py").main()
+        consuming = asyncio.create_task(loop)
+        command = ("work", "stream:wechat", "--to", "python:orders:handle", "--lease", "1")
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "wxgate.cli", *command, stdout=asyncio.subprocess.PIPE
+        )
+        assert worker.stdout is not None
+        line = await worker.stdout.readline()
+        worker.terminate()
+        assert await worker.wait() == 0
+        while "你好" not in (shown := capsys.readouterr().out):  # noqa: ASYNC110 (printed, not told)
+            await asyncio.sleep(0.02)
+        consuming.cancel()
+        await asyncio.wait([consuming])
+        assert shown.encode() == line
+        return answer + line
+
+    said = asyncio.run(scene()).decode()
+    assert said == "successwechat.official.text oABC0123456789 你好\n"

@@ -30,9 +30,13 @@ ROWS = {
     "A13": "no file descriptors left",
     "A14": "two gateways on one folder",
     "A15": "destination dead for long, journal at its quota",
+    "C3": "Redis flushed, emptied, restarted without data, with a stream in it",
+    "C4": "a replica that lagged takes over, with a stream in it",
+    "C5": "Redis full, silent, without replicas, with a stream in it",
     "D1": "destination answers 408, 410, 422, 425, 429, 5xx",
     "D2": "one destination slow, hanging, dripping, resetting",
     "D3": "one destination half-open",
+    "D11": "workers of a stream killed, stopped, and killed by a message",
     "E12": "clients leave in the middle of a request",
     "F10": "the same seed again",
 }

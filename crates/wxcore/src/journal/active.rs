@@ -40,7 +40,7 @@ impl Active {
             let one = rest.get_mut(..size)?;
             let offset = u32::try_from(start + at as u64).ok()?;
             let plain = one.len() - if self.sealer.is_some() { TAG } else { 0 };
-            note(one.get(HEADER..plain)?, (kind, seq, offset, size), marks)?;
+            note(one.get(HEADER..plain)?, (kind, seq, offset), marks)?;
             frame::set_epoch(one, self.header.epoch);
             if let Some(sealer) = &self.sealer {
                 sealer.seal(one, seq, offset)?;
@@ -56,18 +56,13 @@ impl Active {
     }
 }
 
-fn note(
-    payload: &[u8],
-    (kind, seq, offset, size): (Kind, u64, u32, usize),
-    marks: &mut Marks,
-) -> Option<()> {
+fn note(payload: &[u8], (kind, seq, offset): (Kind, u64, u32), marks: &mut Marks) -> Option<()> {
     match kind {
         Kind::Message => {
             let head = Head::peek(payload)?;
             let placed = Placed {
                 seq,
                 offset,
-                size: u32::try_from(size).ok()?,
                 accepted: head.accepted,
                 destinations: 0,
             };

@@ -58,7 +58,8 @@ pub struct Stats {
     pub next_seq: u64,
     /// By destination: name, and messages that it has not settled.
     pub unsettled: Vec<(String, u64)>,
-    /// When the oldest message was accepted that some destination has not settled.
+    /// When the oldest message was accepted that some destination has not settled, or up to ten
+    /// seconds before.
     pub oldest_unsettled: Option<UnixMillis>,
     /// What was done since the journal was opened.
     pub counters: Counters,
@@ -257,8 +258,8 @@ impl Journal {
         let ledger = self.shared.ledger();
         let lanes = 0..u16::try_from(ledger.lanes.len()).unwrap_or(u16::MAX);
         let oldest = lanes.clone().filter_map(|lane| {
-            let (segment, _, slot) = ledger.wanted(lane, 0).next()?;
-            Some(UnixMillis(segment.header.created.0 + i64::from(slot.age)))
+            let (segment, seq) = ledger.wanted(lane, 0).next()?;
+            Some(segment.accepted(seq))
         });
         let oldest_unsettled = oldest.min();
         let names = ledger.lanes.iter().map(|lane| lane.name.clone());

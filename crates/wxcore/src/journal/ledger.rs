@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::bits::Bits;
+use super::places::Places;
 use super::record::{Checkpoint, Listed, Stand};
 use super::segment::Header;
 use crate::time::UnixMillis;
@@ -11,17 +12,6 @@ use crate::time::UnixMillis;
 /// Runs of unsettled seqs that a checkpoint may hold, over all destinations. Beyond that the cursor
 /// it states is lower than the true one, and a crash may deliver again what lies between.
 const MAX_RUNS: usize = 1 << 20;
-
-/// Where a message lies.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Slot {
-    /// In its file; 0 for a number that no message of the segment has.
-    pub(crate) offset: u32,
-    /// Of the whole frame.
-    pub(crate) size: u32,
-    /// Milliseconds from the segment's creation to the message's acceptance.
-    pub(crate) age: u32,
-}
 
 /// What a group holds, as the committer found it while it gave the frames their last form.
 #[derive(Debug)]
@@ -67,7 +57,6 @@ impl Marks {
 pub(crate) struct Placed {
     pub(crate) seq: u64,
     pub(crate) offset: u32,
-    pub(crate) size: u32,
     pub(crate) accepted: UnixMillis,
     /// How many of the destinations that stand beside it are its own.
     pub(crate) destinations: usize,
@@ -81,9 +70,9 @@ pub(crate) struct Segment {
     pub(crate) end: u64,
     /// Length of its file.
     pub(crate) size: u64,
-    /// Of the first slot.
+    /// Of the first message that is or was in it.
     pub(crate) first_seq: u64,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) places: Places,
     /// By destination.
     pending: Vec<Bits>,
     /// Messages times destinations that are not settled.
@@ -105,7 +94,7 @@ impl Segment {
             end,
             size,
             first_seq: header.first_seq,
-            slots: Vec::new(),
+            places: Places::default(),
             pending: Vec::new(),
             unsettled: 0,
             claims_until: UnixMillis(i64::MIN),
@@ -117,28 +106,24 @@ impl Segment {
 
     /// Behind the last message that is or was in it.
     pub(crate) fn next_seq(&self) -> u64 {
-        self.first_seq + self.slots.len() as u64
+        self.first_seq + self.places.len() as u64
     }
 
     /// Enters a message behind all that are there; seqs that are left out have no message.
     pub(crate) fn push(&mut self, placed: &Placed, destinations: impl Iterator<Item = u16>) {
-        if self.slots.is_empty() {
+        if self.places.is_empty() {
             self.first_seq = placed.seq;
         }
         let Some(index) = placed.seq.checked_sub(self.first_seq) else {
             return;
         };
         let index = usize::try_from(index).unwrap_or(usize::MAX);
-        if index < self.slots.len() {
+        if index < self.places.len() {
             return;
         }
-        self.slots.resize(index, Slot::default());
         let age = placed.accepted.0.saturating_sub(self.header.created.0);
-        self.slots.push(Slot {
-            offset: placed.offset,
-            size: placed.size,
-            age: u32::try_from(age.max(0)).unwrap_or(u32::MAX),
-        });
+        let age = u32::try_from(age.max(0)).unwrap_or(u32::MAX);
+        self.places.push(index, placed.offset, age);
         self.newest = self.newest.max(placed.accepted);
         for destination in destinations {
             let bits = self.bits(destination);
@@ -163,6 +148,25 @@ impl Segment {
         self.pending
             .get(usize::from(destination))
             .filter(|bits| bits.count() > 0)
+    }
+
+    /// Where in its file to look for a message: from, and up to.
+    pub(crate) fn stretch(&self, seq: u64) -> Option<(u64, u64)> {
+        let stretch = self.places.stretch(self.index(seq)?)?;
+        Some((
+            stretch.start.into(),
+            stretch.end.map_or(self.end, u64::from),
+        ))
+    }
+
+    /// When a message was accepted, or up to ten seconds before.
+    pub(crate) fn accepted(&self, seq: u64) -> UnixMillis {
+        let age = self.index(seq).map_or(0, |index| self.places.age(index));
+        UnixMillis(self.header.created.0 + i64::from(age))
+    }
+
+    fn index(&self, seq: u64) -> Option<usize> {
+        usize::try_from(seq.checked_sub(self.first_seq)?).ok()
     }
 
     /// Settles one message for one destination; whether it was not settled before.
@@ -200,9 +204,9 @@ impl Segment {
 
     /// Forgets where its messages lie, once nobody will ask for them.
     pub(crate) fn drained(&mut self) {
-        if self.full && self.unsettled == 0 && !self.slots.is_empty() {
+        if self.full && self.unsettled == 0 && !self.places.is_empty() {
             let next = self.next_seq();
-            self.slots = Vec::new();
+            self.places = Places::default();
             self.pending = Vec::new();
             self.first_seq = next;
         }
@@ -260,7 +264,7 @@ impl Ledger {
         // Segments without a message share their first seq with the one after them.
         (0..behind).rev().find(|at| {
             let found = self.segments.get(*at);
-            found.is_some_and(|segment| !segment.slots.is_empty())
+            found.is_some_and(|segment| !segment.places.is_empty())
         })
     }
 
@@ -335,7 +339,7 @@ impl Ledger {
 
     /// What a destination has not settled, behind `after`.
     pub(crate) fn unsettled(&self, destination: u16, after: u64) -> impl Iterator<Item = u64> + '_ {
-        self.wanted(destination, after).map(|(_, seq, _)| seq)
+        self.wanted(destination, after).map(|(_, seq)| seq)
     }
 
     /// How many messages a destination has not settled.
@@ -344,12 +348,12 @@ impl Ledger {
         self.segments.iter().map(pending).sum()
     }
 
-    /// The same with segment and slot.
+    /// The same with the segment.
     pub(crate) fn wanted(
         &self,
         destination: u16,
         after: u64,
-    ) -> impl Iterator<Item = (&Segment, u64, Slot)> + '_ {
+    ) -> impl Iterator<Item = (&Segment, u64)> + '_ {
         let start = self
             .segments
             .partition_point(|segment| segment.next_seq() <= after);
@@ -359,10 +363,8 @@ impl Ledger {
             .flat_map(move |(segment, bits)| {
                 let from = after.saturating_add(1).saturating_sub(segment.first_seq);
                 let first = bits.next(usize::try_from(from).unwrap_or(usize::MAX));
-                std::iter::successors(first, |last| bits.next(last + 1)).filter_map(move |index| {
-                    let slot = segment.slots.get(index)?;
-                    Some((segment, segment.first_seq + index as u64, *slot))
-                })
+                std::iter::successors(first, |last| bits.next(last + 1))
+                    .map(move |index| (segment, segment.first_seq + index as u64))
             })
     }
 

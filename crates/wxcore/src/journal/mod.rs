@@ -37,6 +37,8 @@ pub mod options;
 
 mod bits;
 
+mod places;
+
 mod ledger;
 
 mod queue;

@@ -4,15 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use super::entry::Entry;
 use super::error::JournalError;
-use super::frame::{self, HEADER};
+use super::frame::{HEADER, Kind};
 use super::fs::{File, Mode, read_full_at};
 use super::ledger::Ledger;
 use super::queue::{Shared, lock};
+use super::scan::Scan;
 use super::seal::{Sealer, TAG};
 use super::segment::{Header, file_name};
-
-/// Frames this close to each other are read at once.
-const GAP: u64 = 4096;
 
 /// Files of segments that stay open for reading.
 const OPEN: usize = 4;
@@ -22,6 +20,8 @@ const OPEN: usize = 4;
 pub struct Batch {
     bytes: Vec<u8>,
     items: Vec<Item>,
+    /// Bytes of their frames.
+    wanted: usize,
     /// How far the journal was looked through: where to read on.
     pub position: u64,
     /// Messages that were to be in it and cannot be read.
@@ -55,12 +55,11 @@ impl Batch {
     }
 }
 
-/// Frames of one segment that are read at once.
+/// A part of one segment that is read at once, and the messages wanted of it.
 struct Stretch {
     header: Header,
-    start: u64,
-    end: u64,
-    frames: Vec<(u64, u64, usize)>,
+    range: (u64, u64),
+    seqs: Vec<u64>,
 }
 
 /// Files that were read from lately.
@@ -93,14 +92,17 @@ pub(crate) fn read(
     after: u64,
     (limit, max_bytes): (usize, usize),
 ) -> Result<Batch, JournalError> {
-    let (stretches, position) = plan(&shared.ledger(), destination, after, (limit, max_bytes));
+    let (stretches, position) = plan(&shared.ledger(), destination, after, limit);
     let mut batch = Batch {
         position,
         ..Batch::default()
     };
     for stretch in &stretches {
         let file = files.get(shared, stretch.header.number)?;
-        fill(&mut batch, stretch, &*file, shared)?;
+        if let Some(last) = fill(&mut batch, stretch, &*file, shared, max_bytes)? {
+            batch.position = last;
+            break;
+        }
     }
     let unreadable = batch.unreadable.len() as u64;
     if unreadable > 0 {
@@ -109,79 +111,98 @@ pub(crate) fn read(
     Ok(batch)
 }
 
-fn plan(
-    ledger: &Ledger,
-    destination: u16,
-    after: u64,
-    (limit, max_bytes): (usize, usize),
-) -> (Vec<Stretch>, u64) {
+fn plan(ledger: &Ledger, destination: u16, after: u64, limit: usize) -> (Vec<Stretch>, u64) {
     let mut stretches: Vec<Stretch> = Vec::new();
-    let (mut count, mut bytes, mut last) = (0, 0, after);
-    for (segment, seq, slot) in ledger.wanted(destination, after) {
-        let (start, size) = (u64::from(slot.offset), slot.size as usize);
-        if count == limit || (count > 0 && bytes + size > max_bytes) {
+    let (mut count, mut last) = (0, after);
+    for (segment, seq) in ledger.wanted(destination, after) {
+        if count == limit {
             return (stretches, last);
         }
-        (count, bytes, last) = (count + 1, bytes + size, seq);
-        let frame = (seq, start, size);
-        let end = start + size as u64;
+        (count, last) = (count + 1, seq);
+        let Some(range) = segment.stretch(seq) else {
+            continue;
+        };
         match stretches.last_mut() {
             Some(stretch)
-                if stretch.header.number == segment.header.number && start <= stretch.end + GAP =>
+                if stretch.header.number == segment.header.number && stretch.range == range =>
             {
-                stretch.end = end;
-                stretch.frames.push(frame);
+                stretch.seqs.push(seq);
             }
             _ => stretches.push(Stretch {
                 header: segment.header,
-                start,
-                end,
-                frames: vec![frame],
+                range,
+                seqs: vec![seq],
             }),
         }
     }
     (stretches, ledger.durable.max(after))
 }
 
+/// Reads a stretch; the last message that is in the batch if there was no room for another.
 fn fill(
     batch: &mut Batch,
     stretch: &Stretch,
     file: &dyn File,
     shared: &Shared,
-) -> Result<(), JournalError> {
+    max_bytes: usize,
+) -> Result<Option<u64>, JournalError> {
     let base = batch.bytes.len();
-    let size = usize::try_from(stretch.end - stretch.start).unwrap_or(0);
+    let (start, end) = stretch.range;
+    let size = usize::try_from(end - start).unwrap_or(0);
     batch.bytes.resize(base + size, 0);
     let room = batch.bytes.get_mut(base..).unwrap_or_default();
-    read_full_at(file, room, stretch.start).map_err(JournalError::io("reading a segment"))?;
+    read_full_at(file, room, start).map_err(JournalError::io("reading a segment"))?;
+    let found = find(room, stretch);
     let key = shared.options.seal.as_ref();
     let sealer = Sealer::of(&stretch.header, key).map_err(JournalError::Key)?;
-    for (seq, offset, size) in &stretch.frames {
-        let start = base + usize::try_from(offset - stretch.start).unwrap_or(0);
-        let whole = batch.bytes.get_mut(start..start + size).unwrap_or_default();
-        match open(whole, &stretch.header, (*seq, *offset), sealer.as_ref()) {
+    let mut found = found.into_iter().peekable();
+    for seq in &stretch.seqs {
+        let Some((_, at, size)) = found.next_if(|(one, _, _)| one == seq) else {
+            batch.unreadable.push(*seq);
+            continue;
+        };
+        if !batch.items.is_empty() && batch.wanted + size > max_bytes {
+            return Ok(Some(seq - 1));
+        }
+        batch.wanted += size;
+        let (at, offset) = (base + at, start + at as u64);
+        let whole = batch.bytes.get_mut(at..at + size).unwrap_or_default();
+        match open(whole, (*seq, offset), sealer.as_ref()) {
             Some(len) => batch.items.push(Item {
                 seq: *seq,
-                start: start + HEADER,
+                start: at + HEADER,
                 len,
             }),
             None => batch.unreadable.push(*seq),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
-/// Checks a frame and opens its payload in place; returns the payload's length.
-fn open(
-    whole: &mut [u8],
-    header: &Header,
-    (seq, offset): (u64, u64),
-    sealer: Option<&Sealer>,
-) -> Option<usize> {
-    let frame = frame::read(whole, header.epoch).filter(|frame| frame.seq == seq)?;
-    let len = frame.payload.len();
+/// The wanted messages that can be read: number, offset and size of the frame.
+fn find(bytes: &[u8], stretch: &Stretch) -> Vec<(u64, usize, usize)> {
+    let last = stretch.seqs.last().copied().unwrap_or_default();
+    let mut found = Vec::with_capacity(stretch.seqs.len());
+    for placed in Scan::new(bytes, 0, stretch.header.epoch) {
+        let frame = placed.frame;
+        if frame.kind != Kind::Message {
+            continue;
+        }
+        if stretch.seqs.binary_search(&frame.seq).is_ok() {
+            found.push((frame.seq, placed.offset, frame.size()));
+        }
+        if frame.seq >= last {
+            break;
+        }
+    }
+    found
+}
+
+/// Opens the payload of a valid frame in place; returns the payload's length.
+fn open(whole: &mut [u8], (seq, offset): (u64, u64), sealer: Option<&Sealer>) -> Option<usize> {
+    let len = whole.len() - HEADER;
     let Some(sealer) = sealer else {
-        Entry::decode(frame.payload)?;
+        Entry::decode(whole.get(HEADER..)?)?;
         return Some(len);
     };
     let plain = sealer.open(whole, seq, u32::try_from(offset).ok()?)?;

@@ -219,10 +219,7 @@ impl Rebuild {
                     continue;
                 }
             }
-            if self
-                .record(&header, placed.offset, placed.frame.size(), frame)
-                .is_none()
-            {
+            if self.record(&header, placed.offset, frame).is_none() {
                 self.recovered.damaged_bytes += frame.size() as u64;
             }
         }
@@ -235,15 +232,9 @@ impl Rebuild {
         }
     }
 
-    fn record(
-        &mut self,
-        header: &Header,
-        offset: usize,
-        size: usize,
-        frame: Frame<'_>,
-    ) -> Option<()> {
+    fn record(&mut self, header: &Header, offset: usize, frame: Frame<'_>) -> Option<()> {
         match frame.kind {
-            Kind::Message => self.message(header, offset, size, frame)?,
+            Kind::Message => self.message(header, offset, frame)?,
             Kind::Settled => self.settled(header, frame.payload)?,
             Kind::Checkpoint => {
                 let checkpoint = Checkpoint::read(frame.payload)?;
@@ -262,15 +253,9 @@ impl Rebuild {
         Some(())
     }
 
-    fn message(
-        &mut self,
-        header: &Header,
-        offset: usize,
-        size: usize,
-        frame: Frame<'_>,
-    ) -> Option<()> {
+    fn message(&mut self, header: &Header, offset: usize, frame: Frame<'_>) -> Option<()> {
         let head = Head::peek(frame.payload)?;
-        let first = self.ledger.segments.back()?.slots.is_empty();
+        let first = self.ledger.segments.back()?.places.is_empty();
         if frame.seq <= self.last || (!first && frame.seq - self.last > MAX_STEP) {
             return None;
         }
@@ -283,7 +268,6 @@ impl Rebuild {
         let placed = Placed {
             seq: frame.seq,
             offset: u32::try_from(offset).ok()?,
-            size: u32::try_from(size).ok()?,
             accepted: head.accepted,
             destinations: targets.len(),
         };
@@ -463,13 +447,9 @@ impl Rebuild {
                 lost += known(next..segment.header.first_seq);
             }
             lost += known(segment.header.first_seq..segment.first_seq);
-            for (index, slot) in segment.slots.iter().enumerate() {
-                let seq = segment.first_seq + index as u64;
-                lost += if slot.offset == 0 {
-                    known(seq..seq + 1)
-                } else {
-                    0
-                };
+            for hole in segment.places.holes() {
+                let first = segment.first_seq;
+                lost += known(first + hole.start as u64..first + hole.end as u64);
             }
             before = Some((segment.header.number, segment.next_seq()));
         }

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,6 @@ import psutil
 from wxgate.settings import load
 from wxgate.sim import cast, invent
 from wxgate.sim.call import Call
-from wxgate.sim.demo.process import free_port
 
 from .line import BrokenError, Line, written
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from wxgate.sim.player import Player
 
+_PORTS = range(16_000, 32_000)
+"""Below those that systems hand out: nobody gets one of them while a gateway is down."""
 PATIENCE = 20.0
 """Seconds until a gateway that does not start or stop fails the test."""
 _LOOK = 0.01
@@ -84,6 +87,15 @@ class Setup:
     state: str = ""
 
 
+def lasting_port() -> int:
+    """Choose a free port that stays free when whoever listens on it is killed."""
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
+
+
 def two_workers(setup: Setup) -> Setup:
     """Have two workers, each with a journal of its own."""
     return replace(setup, server="workers = 2")
@@ -99,8 +111,8 @@ class Gateway:
     command: Sequence[str] = (sys.executable, "-m", "wxgate.cli", "serve")
     limits: Callable[[], None] | None = None
     """Called in the child before it becomes the gateway."""
-    listen: int = field(default_factory=free_port)
-    admin: int = field(default_factory=free_port)
+    listen: int = field(default_factory=lasting_port)
+    admin: int = field(default_factory=lasting_port)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
 

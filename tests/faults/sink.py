@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from .gateway import lasting_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -115,7 +117,7 @@ class Sink:
 
     def __init__(self, port: int = 0) -> None:
         """Not listening yet. Change ``mode`` at any time, or ``choose`` one for each message."""
-        self.port = port
+        self.port = port or lasting_port()
         self.mode = OK
         self.choose: Callable[[Arrival], Mode] = lambda _: self.mode
         self.forgets: Callable[[Arrival], bool] = lambda _: False

@@ -193,7 +193,8 @@ def test_a12_folder_removed(row: str, tmp_path: Path) -> None:
             await on.driver.run(Load(rate=300, seconds=0.5))
             await on.drained()
             on.judge(Bounds())
-            # Whatever was acknowledged since must outlive a kill.
+            # It is made again, unaided; whatever was acknowledged since must outlive a kill.
+            await until_well(on)
             on.sink.hang_up()
             await on.driver.run(Load(rate=300, seconds=0.5, asks=0.0))
             await on.sink.listen()

@@ -105,12 +105,13 @@ _METHOD = """\
 """
 
 
+_DEAD_FOR_LONG = 1000.0
 _DAY_MEAN = 20_000_000 / 86_400
 _JOURNAL = """\
 Groups of records of 1 KB, each with a sync of its own, one waiting while the one before it is on
-its way, once the next segment lies ready. The disk's own rate is that of one write and one
-`fdatasync` after another into a file that was filled with zeros, measured in turn with the
-journal's in the same run; *of the disk* is the median of the pairs' ratios.
+its way; they are delivered as they come, so that segments are used again. The disk's own rate is
+that of one write and one `fdatasync` after another into a file that was filled with zeros, measured
+in turn with the journal's in the same run; *of the disk* is the median of the pairs' ratios.
 
 """
 
@@ -288,8 +289,12 @@ def _backlog(seen: dict[str, Any]) -> str:
     told = (
         f"From the start to the first acknowledged message, {seen['messages']:,} undelivered before"
         f" it: {seen['start']:.0f} ms. Drained over HTTP, one by one, at {out:,.0f} messages/s:"
-        f" {out / _DAY_MEAN:.0f} times the mean of a day of 20 million, {out / came:.1f} times the"
-        f" rate at which a client that sends as fast as it can had piled them up ({came:,.0f}/s)."
+        f" {out / _DEAD_FOR_LONG:.0f} times the 1,000/s at which the fault catalogue has them come"
+        f" in while a destination is dead, {out / _DAY_MEAN:.0f} times the mean of a day of 20"
+        f" million, {out / came:.1f} times the rate at which a client that sends as fast as it can"
+        f" had piled them up ({came:,.0f}/s). Claims are part of this memory: each message is known"
+        " as sent for 60 seconds, so that they grow with the rate, up to that time's worth, and not"
+        " with the backlog."
     )
     return f"{_table(('worker', 'RSS'), rows)}\n{told}\n"
 

@@ -42,7 +42,7 @@ _FULL = Plan(
     core=("--warm-up-time", "0.3", "--measurement-time", "1"),
     python_rounds=3,
     python=("--benchmark-max-time=0.5", "--benchmark-min-time=0.0005"),
-    process=("--rounds", "5", "--messages", "20000", "--starts", "15", "--backlog", "200000"),
+    process=("--rounds", "5", "--messages", "20000", "--starts", "15", "--backlog", "1000000"),
 )
 _QUICK = Plan(
     core_rounds=3,

@@ -212,6 +212,7 @@ impl Journal {
         all.set_item("syncs", counters.syncs)?;
         all.set_item("failures", counters.failures)?;
         all.set_item("unreadable", counters.unreadable)?;
+        all.set_item("removed", counters.removed)?;
         let recovery = stats.recovery;
         all.set_item("torn_bytes", recovery.torn_bytes)?;
         all.set_item("damaged_bytes", recovery.damaged_bytes)?;

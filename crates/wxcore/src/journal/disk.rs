@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fs::{File, Fs, Lock, Mode};
+use super::fs::{File, Fs, Held, Lock, Mode};
 
 /// The real file system, through the standard library.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +39,15 @@ impl File for fs::File {
 
     fn is_linked(&self) -> io::Result<bool> {
         Ok(self.metadata()?.nlink() > 0)
+    }
+}
+
+impl Held for fs::File {
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(own), Ok(found)) = (self.metadata(), fs::metadata(path)) else {
+            return false;
+        };
+        (own.dev(), own.ino()) == (found.dev(), found.ino())
     }
 }
 

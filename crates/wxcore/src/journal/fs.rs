@@ -71,7 +71,13 @@ pub enum Mode {
 }
 
 /// A held lock: dropping it frees it.
-pub type Lock = Box<dyn Send + Sync>;
+pub trait Held: Send + Sync {
+    /// Whether the file that is locked is still the one at `path`.
+    fn is_at(&self, path: &Path) -> bool;
+}
+
+/// A held lock of any file system.
+pub type Lock = Box<dyn Held>;
 
 /// A file system.
 pub trait Fs: Send + Sync {

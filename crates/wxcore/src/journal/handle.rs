@@ -10,7 +10,7 @@ use super::committer::Committer;
 use super::entry::Entry;
 use super::error::{JournalError, Refusal};
 use super::frame::Kind;
-use super::fs::{Fs, Lock};
+use super::fs::Fs;
 use super::ledger::{Ledger, Segment};
 use super::options::Options;
 use super::preparer::{self, create, zeros};
@@ -31,7 +31,6 @@ pub struct Journal {
     files: Files,
     threads: Mutex<Vec<JoinHandle<()>>>,
     recovered: RecoveryCounters,
-    held: Mutex<Option<Lock>>,
 }
 
 /// What there is to tell of the groups that were committed.
@@ -131,13 +130,18 @@ impl Journal {
         };
         let recovered = counted(&rebuilt.recovered);
         let next = ledger.next_number;
-        let shared = Shared::new((fs, dir.to_owned()), options, on_commit, (queue, ledger));
+        let shared = Shared::new(
+            (fs, dir.to_owned()),
+            options,
+            on_commit,
+            (queue, ledger),
+            held,
+        );
         let journal = Self {
             shared: Arc::new(shared),
             files: Files::default(),
             threads: Mutex::default(),
             recovered,
-            held: Mutex::new(Some(held)),
         };
         journal.shared.mailbox.prepare(next);
         journal.start(active)?;
@@ -291,7 +295,7 @@ impl Journal {
             let _ = thread.join();
             self.shared.mailbox.close();
         }
-        lock(&self.held).take();
+        lock(&self.shared.held).take();
     }
 }
 

@@ -410,6 +410,19 @@ impl Ledger {
         self.segments.iter().map(used).sum()
     }
 
+    /// Forgets segments that are gone, and what was not settled in them; returns how much that was.
+    pub(crate) fn keep(&mut self, mut is_there: impl FnMut(u64) -> bool) -> u64 {
+        let gone: Vec<&Segment> = self
+            .segments
+            .iter()
+            .filter(|segment| !is_there(segment.header.number))
+            .collect();
+        let unsettled = gone.iter().map(|segment| segment.unsettled).sum();
+        let numbers: Vec<u64> = gone.iter().map(|segment| segment.header.number).collect();
+        self.remove(&numbers);
+        unsettled
+    }
+
     /// Takes segments out; they are about to be deleted.
     pub(crate) fn remove(&mut self, numbers: &[u64]) {
         self.segments

@@ -4,7 +4,7 @@
 //! So the next segment is filled while the current one is written, a piece at a time, and a segment
 //! that is no longer needed becomes the next but one.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::error::Refusal;
 use super::fs::{File, Fs, Mode, write_all_at};
 use super::queue::{Shared, lock};
-use super::segment::{PAGE, file_name};
+use super::segment::{PAGE, file_name, file_number};
 
 /// Bytes of zeros written at once.
 const PIECE: usize = 1 << 20;
@@ -173,9 +173,11 @@ fn work(shared: &Shared, job: Job) {
 
 /// A blank file under the name of segment `number`: recycled, or new with its first blocks.
 fn prepare(shared: &Shared, number: u64) -> io::Result<Prepared> {
+    let again = keep_folder(shared)?;
     let mut post = lock(&shared.mailbox.post);
     let (earlier, spare) = (post.ready.take(), post.spare.take());
     drop(post);
+    let earlier = earlier.filter(|_| !again);
     if let Some(mut ready) = earlier {
         ready.extend(shared)?;
         return Ok(ready);
@@ -188,6 +190,33 @@ fn prepare(shared: &Shared, number: u64) -> io::Result<Prepared> {
     let mut ready = create(&*shared.fs, &shared.dir, number)?;
     ready.extend(shared)?;
     Ok(ready)
+}
+
+/// Makes the folder again if somebody removed or replaced it, once nobody else has it: nothing is
+/// acknowledged before that, since a segment without a name keeps nothing. Whether it did.
+fn keep_folder(shared: &Shared) -> io::Result<bool> {
+    let path = shared.dir.join("lock");
+    let mut held = lock(&shared.held);
+    if held.as_ref().is_none_or(|held| held.is_at(&path)) {
+        return Ok(false);
+    }
+    shared.fs.create_dir_all(&shared.dir)?;
+    // Whoever holds the folder meanwhile keeps it.
+    let again = shared.fs.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::NotFound.into(),
+        _ => error,
+    })?;
+    *held = Some(again);
+    drop(held);
+    let there: HashSet<u64> = shared
+        .fs
+        .list(&shared.dir)?
+        .iter()
+        .filter_map(|(name, _)| file_number(name))
+        .collect();
+    let removed = shared.ledger().keep(|number| there.contains(&number));
+    shared.count(|counters| counters.removed += removed);
+    Ok(true)
 }
 
 /// Makes the file of segment `number`; what has that name was never begun, or lost its header.

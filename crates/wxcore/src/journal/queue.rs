@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::entry::Entry;
 use super::error::{JournalError, Refusal};
 use super::frame::{self, HEADER, Kind, MAX_PAYLOAD};
-use super::fs::Fs;
+use super::fs::{Fs, Lock};
 use super::ledger::Ledger;
 use super::options::Options;
 use super::preparer::Mailbox;
@@ -155,6 +155,8 @@ pub(crate) struct Shared {
     wake: Condvar,
     ledger: Mutex<Ledger>,
     pub(crate) mailbox: Mailbox,
+    /// Keeps other processes out of the folder.
+    pub(crate) held: Mutex<Option<Lock>>,
     pub(crate) counters: Mutex<Counters>,
 }
 
@@ -173,6 +175,8 @@ pub struct Counters {
     pub failures: u64,
     /// Messages that could not be read when somebody asked for them.
     pub unreadable: u64,
+    /// Deliveries of messages that somebody removed with their segments.
+    pub removed: u64,
     /// Segments begun.
     pub rotations: u64,
     /// Segments begun in a recycled file.
@@ -185,6 +189,7 @@ impl Shared {
         options: Options,
         on_commit: OnCommit,
         (queue, ledger): (Queue, Ledger),
+        held: Lock,
     ) -> Self {
         Self {
             fs,
@@ -195,6 +200,7 @@ impl Shared {
             wake: Condvar::new(),
             ledger: Mutex::new(ledger),
             mailbox: Mailbox::default(),
+            held: Mutex::new(Some(held)),
             counters: Mutex::default(),
         }
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::fs::{File, Fs, Lock, Mode};
+use super::fs::{File, Fs, Held, Lock, Mode};
 use super::queue::lock;
 
 const BLOCK: usize = 4096;
@@ -41,7 +41,9 @@ struct State {
     durable_names: HashMap<PathBuf, usize>,
     changes: Vec<Change>,
     dirs: HashSet<PathBuf>,
-    locks: HashSet<PathBuf>,
+    /// By path, which of all that were ever taken.
+    locks: HashMap<PathBuf, u64>,
+    locked: u64,
     /// Handles of earlier machines are dead.
     life: u64,
     random: u64,
@@ -252,6 +254,7 @@ impl Sim {
             state.linked(path, None);
         }
         state.dirs.remove(dir);
+        state.locks.retain(|path, _| !path.starts_with(dir));
     }
 
     /// A file's bytes as a reader sees them.
@@ -372,13 +375,16 @@ impl Fs for Sim {
 
     fn lock(&self, path: &Path) -> io::Result<Lock> {
         let mut state = self.state();
-        if !state.locks.insert(path.to_owned()) {
+        if state.locks.contains_key(path) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(Box::new(Held {
+        state.locked += 1;
+        let id = state.locked;
+        state.locks.insert(path.to_owned(), id);
+        Ok(Box::new(Locked {
             sim: self.clone(),
             path: path.to_owned(),
-            life: state.life,
+            id,
         }))
     }
 
@@ -391,16 +397,22 @@ impl Fs for Sim {
     }
 }
 
-struct Held {
+struct Locked {
     sim: Sim,
     path: PathBuf,
-    life: u64,
+    id: u64,
 }
 
-impl Drop for Held {
+impl Held for Locked {
+    fn is_at(&self, path: &Path) -> bool {
+        self.sim.state().locks.get(path) == Some(&self.id)
+    }
+}
+
+impl Drop for Locked {
     fn drop(&mut self) {
         let mut state = self.sim.state();
-        if state.life == self.life {
+        if state.locks.get(&self.path) == Some(&self.id) {
             state.locks.remove(&self.path);
         }
     }

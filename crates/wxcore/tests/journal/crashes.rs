@@ -294,6 +294,7 @@ fn nor_is_it_when_sealed() {
     tested.unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long, and under which seed")]
 fn number(name: &str, default: usize) -> usize {
     let told = std::env::var(name).ok();
     told.and_then(|value| value.parse().ok()).unwrap_or(default)

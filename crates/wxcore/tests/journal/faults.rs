@@ -210,7 +210,7 @@ fn a_read_only_disk_refuses_until_it_is_back() {
 }
 
 #[test]
-fn a_removed_folder_is_noticed() {
+fn a_removed_folder_is_noticed_and_made_again() {
     let sim = Sim::new(11);
     let mut process = Process::start(&sim, options(64 << 10, &NAMES)).unwrap();
     assert!(kept(&mut process, 1));
@@ -224,7 +224,35 @@ fn a_removed_folder_is_noticed() {
         refused,
         Err(JournalError::Refusing(Refusal::Gone))
     ));
-    assert!(matches!(at(&mut process, 3, 2), Ok(false)));
+    // If a file lay ready it has no name either; then there is a new one.
+    let mut second = 2;
+    while !matches!(at(&mut process, 3, second), Ok(true)) {
+        second += 2;
+        assert!(second < 100, "{:?}", process.journal.stats());
+    }
+    assert_eq!(process.ids(0), ["shop:m:3"], "what was removed is gone");
+    assert_eq!(process.journal.stats().counters.removed, 1);
+    let second = Process::start(&sim, options(64 << 10, &NAMES));
+    assert!(matches!(second.err(), Some(JournalError::Locked)));
+    sim.power_cut();
+    drop(process);
+    let process = Process::start(&sim, options(64 << 10, &NAMES)).unwrap();
+    assert_eq!(process.ids(0), ["shop:m:3"]);
+    assert_eq!(process.recovered.missing_segments, Vec::<u64>::new());
+}
+
+#[test]
+fn a_folder_that_another_process_made_again_is_left_to_it() {
+    let sim = Sim::new(11);
+    let mut process = Process::start(&sim, options(64 << 10, &NAMES)).unwrap();
+    assert!(kept(&mut process, 1));
+    sim.remove_dir(&dir());
+    let mut other = Process::start(&sim, options(64 << 10, &NAMES)).unwrap();
+    for second in [0, 2, 4, 6] {
+        assert!(!matches!(at(&mut process, 2, second), Ok(true)));
+    }
+    assert!(kept(&mut other, 3));
+    assert_eq!(other.ids(0), ["shop:m:3"]);
 }
 
 #[test]

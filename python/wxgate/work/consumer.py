@@ -269,13 +269,12 @@ class Consumer:
     async def _acknowledge_some(self) -> bool:
         """Acknowledge some; whether there is more."""
         shares = [one for one in self._shares.values() if one.finished or one.repeated]
-        before = sum(len(one.finished) for one in shares)
-        repeated = sum(len(one.repeated) for one in shares)
         for together in self._together(shares):
-            for share in await acknowledge(self._client, together):
+            told = await acknowledge(self._client, together)
+            self.done += told.finished
+            self.repeated += told.repeated
+            for share in told.forgotten:
                 await share.take(self._client)
-        self.done += before - sum(len(one.finished) for one in shares)
-        self.repeated += repeated - sum(len(one.repeated) for one in shares)
         return any(one.finished or one.repeated for one in self._shares.values())
 
     # Outages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wxgate.streams.script import Script
 from wxgate.work.entry import Entry
@@ -301,14 +301,20 @@ _AT_ONCE = 1000
 """Entries acknowledged in one call for each share; Lua takes no more than some 8,000 arguments."""
 
 
-async def acknowledge(client: Client, shares: Sequence[Share]) -> list[Share]:
-    """Acknowledge what is finished; return the shares that the server has forgotten.
+class Acknowledged(NamedTuple):
+    """What became of a call."""
 
-    What could not be acknowledged stays. Raises ``redis.RedisError``.
-    """
+    finished: int
+    repeated: int
+    forgotten: list[Share]
+    """The shares that the server has forgotten: what is finished there is still to be said."""
+
+
+async def acknowledge(client: Client, shares: Sequence[Share]) -> Acknowledged:
+    """Acknowledge what is finished, or some of it. Raises ``redis.RedisError``."""
     shares = [share for share in shares if share.finished or share.repeated]
     if not shares:
-        return []
+        return Acknowledged(0, 0, [])
     keys: list[str] = []
     arguments: list[str | bytes | int] = [shares[0]._group, shares[0]._token, MOST]  # noqa: SLF001 (as above)
     sent = []
@@ -319,12 +325,14 @@ async def acknowledge(client: Client, shares: Sequence[Share]) -> list[Share]:
         arguments += (len(places), len(finished), *places, *(entry.id for entry in finished))
         sent.append((len(finished), len(repeated)))
     states = await _FINISH(client, keys, arguments)
-    forgotten = []
+    forgotten, done, known = [], 0, 0
     for share, (finished_count, repeated_count), state in zip(shares, sent, states, strict=True):
         if state == _OURS:
             del share.finished[:finished_count], share.repeated[:repeated_count]
+            done += finished_count
+            known += repeated_count
         elif state == _NOBODYS:
             forgotten.append(share)
         else:
             share.lose()
-    return forgotten
+    return Acknowledged(done, known, forgotten)

@@ -115,6 +115,12 @@ class Processes:
         return backlog
 
     @property
+    def state(self) -> dict[str, Any]:
+        """Claims that machines share."""
+        state: dict[str, Any] = self.raw["state"]
+        return state
+
+    @property
     def messages(self) -> int:
         """How many a round."""
         messages: int = self.raw["load"]["messages"]

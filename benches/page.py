@@ -141,6 +141,7 @@ def page(results: Results) -> str:
         "## In Python, beside what teams use\n\n" + _python(results.python),
         "## Whole processes\n\n" + _processes(processes),
         "## A destination that is dead, then back\n\n" + _backlog(processes.backlog),
+        "## Claims that machines share\n\n" + _state(processes.state),
         "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,
         "## Stages in Rust\n\n" + _core(results.core),
         "## How it is measured\n\n" + _method(processes),
@@ -297,6 +298,28 @@ def _backlog(seen: dict[str, Any]) -> str:
         " with the backlog."
     )
     return f"{_table(('worker', 'RSS'), rows)}\n{told}\n"
+
+
+def _state(seen: dict[str, Any]) -> str:
+    if absent := seen.get("absent"):
+        return f"Not measured: {absent}.\n"
+    rows = []
+    for waiting, cpu in seen["cpu"].items():
+        added = [b - a for a, b in zip(cpu["embedded"], cpu["shared"], strict=True)]
+        columns = (cpu["embedded"], cpu["shared"], added, cpu["server"])
+        rows.append((waiting, *(Row(tuple(column)).text() for column in columns)))
+    heads = ("waiting in one tick", "embedded", "shared", "added, target ≤ 8 at 64", "Valkey's own")
+    waits = [
+        (f"{int(rate):,}/s", *(f"{one[name] * 1e3:.2f} ms" for name in ("median", "p99")))
+        for rate, one in seen["latency"].items()
+    ]
+    return (
+        "µs of CPU a message, from its claim to its completion, in one process without HTTP:\n\n"
+        + _table(heads, rows)
+        + "\nHow long a message waits for its claim, in an open loop; the server, this process "
+        "and what makes the load share the same two cores:\n\n"
+        + _table(("messages", "median", "99 of 100"), waits)
+    )
 
 
 def _processes(processes: Processes) -> str:

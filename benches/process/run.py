@@ -16,6 +16,7 @@ import backlog
 import load
 import peers
 import startup
+import state
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
         "startup": startup.run(args.starts),
         "load": load.run(args.rounds, args.messages),
         "backlog": backlog.run(args.backlog),
+        "state": state.run(args.rounds, args.messages),
         "absent": absent,
     }
     if args.out is not None:

@@ -14,7 +14,7 @@ from .driver import Driver, Load
 from .gateway import Gateway, Setup
 from .oracle import Bounds, Outage
 from .sink import Sink
-from .stand import CONCURRENCY, IN_FLIGHT, SEED, now
+from .stand import CONCURRENCY, IN_FLIGHT, SEED, now, record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -107,6 +107,8 @@ class Fleet:
             replies=again if self.doubtful else IN_FLIGHT * len(self.outages),
             ordered=False,  # each gateway has a journal of its own
         )
+        lost = len(oracle.lost(books, shelf, frozenset()))
+        record(self.row, self.driver, shelf, lost, bounds.outages, len(self.outages))
         if found := oracle.faults(books, shelf, bounds):
             self.hold(False, "\n".join(found))
 
@@ -122,13 +124,14 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(
+async def fleet(  # noqa: PLR0913 (what a row may choose)
     row: str,
     folder: Path,
     redis: str,
     *,
     size: int = 2,
     budget: float = 0.02,
+    command: tuple[str, ...] = (),
     patience: float = 60.0,
 ) -> AsyncIterator[Fleet]:
     """Put a row on with so many gateways; gone, with everything, when it ends.
@@ -146,6 +149,7 @@ async def fleet(
             for secret in ("token", "aes_key", "appid") if gateways else ():
                 shutil.copy(gateways[0].folder / secret, place / secret)
             gateways.append(Gateway(place, one))
+            gateways[-1].command = command or gateways[-1].command
         ports = [gateway.listen for gateway in gateways]
         driver = Anywhere(gateways[0].player(), ports, f"{SEED}/{row}")
         chance = random.Random(f"{SEED}/{row}/faults")  # noqa: S311 (a run that can be repeated)

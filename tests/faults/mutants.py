@@ -6,6 +6,7 @@ made most easily there.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from wxgate.dispatch.lane import Window
 from wxgate.flight import Flight
 from wxgate.flights import Flights
 from wxgate.record import Recorder
+from wxgate.stores.redis.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +109,26 @@ def forget_replies() -> None:
     Flights.again = again  # type: ignore[method-assign]
 
 
+def forget_to_confirm() -> None:
+    """Tell the other machines nothing of what is done: a lease ends, and all is new."""
+
+    def note(_: Exchange, __: bytes, ___: bytes, ____: int) -> None:
+        return
+
+    Exchange.note = note  # type: ignore[method-assign, assignment]
+
+
+def ask_nobody_else() -> None:
+    """Decide alone, although the store is there."""
+
+    def ask(self: Exchange, message: Received) -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(self._owner.alone(message))
+        return future
+
+    Exchange.ask = ask  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -119,8 +141,10 @@ MUTANTS: dict[str, Callable[[], None]] = {
         forget_replies,
     )
 }
+IN_A_FLEET = {one.__name__: one for one in (forget_to_confirm, ask_nobody_else)}
+"""Mistakes that one gateway alone cannot make."""
 
 
 if __name__ == "__main__":
-    MUTANTS[sys.argv.pop(1)]()
+    (MUTANTS | IN_A_FLEET)[sys.argv.pop(1)]()
     sys.exit(main())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from .sink import Shelf
+
 SEED = os.environ.get("WXGATE_FAULT_SEED") or str(random.SystemRandom().randrange(10**9))
 """Decides what is sent, when, and where the faults strike. Printed with every failure."""
 RESULTS = os.environ.get("WXGATE_FAULT_RESULTS")
@@ -164,8 +166,8 @@ class Stand:
     def judge(self, bounds: Bounds = oracle.NONE, buried: AbstractSet[int] = frozenset()) -> None:
         """Write down the result, and raise if a promise was broken."""
         books, shelf = self.driver.books, self.sink.shelf
-        if RESULTS:
-            self._record(Path(RESULTS), len(oracle.lost(books, shelf, buried)), bounds.outages)
+        lost = len(oracle.lost(books, shelf, buried))
+        record(self.row, self.driver, shelf, lost, bounds.outages, self.cycles)
         if found := oracle.faults(books, shelf, bounds, buried=buried):
             self.hold(False, "\n".join(found))
 
@@ -179,22 +181,32 @@ class Stand:
             f"--- the gateway's log, its end\n{self.gateway.said()[-4000:]}"
         )
 
-    def _record(self, results: Path, lost: int, outages: Sequence[Outage]) -> None:
-        books = self.driver.books
-        explained, unexplained = oracle.repeated(self.sink.shelf, outages)
-        line = {
-            "row": self.row,
-            "cycles": self.cycles,
-            "sent": len(books.said),
-            "acknowledged": len(books.acknowledged),
-            "lost": lost,
-            "around_kills": explained.total(),
-            "otherwise": len(unexplained),
-            "restart": max((one.up - one.down for one in self.outages), default=0.0),
-            "seed": SEED,
-        }
-        with results.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+
+def record(
+    row: str,
+    driver: Driver,
+    shelf: Shelf,
+    lost: int,
+    outages: Sequence[Outage],
+    cycles: int,
+) -> None:
+    """Write down the result of a run, if somebody collects them."""
+    if not RESULTS:
+        return
+    explained, unexplained = oracle.repeated(shelf, outages)
+    line = {
+        "row": row,
+        "cycles": cycles,
+        "sent": len(driver.books.said),
+        "acknowledged": len(driver.books.acknowledged),
+        "lost": lost,
+        "around_kills": explained.total(),
+        "otherwise": len(unexplained),
+        "restart": max((one.up - one.down for one in outages), default=0.0),
+        "seed": SEED,
+    }
+    with Path(RESULTS).open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 async def idle(run: Stand) -> None:

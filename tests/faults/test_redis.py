@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 import uvloop
 from servers.chaos import Chaos, Manner
 
+from . import mutants
 from .fleet import HASTY, PATIENT, STORMY, fleet
 from .stand import now
 
@@ -225,3 +227,21 @@ def test_c0_gateways_are_killed(
             await on.end()
 
     uvloop.run(run())
+
+
+@pytest.mark.parametrize("mutant", mutants.IN_A_FLEET)
+def test_c0_a_fleet_that_does_not_share_is_reported(
+    row: str, tmp_path: Path, redis_server: Server, mutant: str
+) -> None:
+    """Else these rows prove nothing."""
+    command = (sys.executable, mutants.__file__, mutant, "serve")
+
+    async def run() -> None:
+        one = fleet(row, tmp_path, redis_server.url, budget=PATIENT, command=command)
+        async with one as on:
+            await on.until_modes("shared")
+            await on.driver.run(replace(STORMY, seconds=0.7, duplicates=1.0, duplicates_within=5.0))
+            await on.end()
+
+    with pytest.raises(AssertionError, match="duplicates"):
+        uvloop.run(run())

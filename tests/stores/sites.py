@@ -130,7 +130,7 @@ class RedisSite(Clock):
     async def settle(self) -> None:
         """Wait until all notes are confirmed."""
         for node in self.nodes:
-            await node._exchange.settle(PATIENCE)  # noqa: SLF001 (nobody else needs it)
+            await node.settle(PATIENCE)
 
     async def advance(self, ms: int) -> None:
         """Move on, and have every key live so much shorter."""

@@ -58,7 +58,7 @@ async def timed(claims: RedisClaims, number: int) -> tuple[Any, float]:
 
 async def heard(claims: RedisClaims) -> None:
     """Wait until the store has heard everything."""
-    await claims._exchange.settle(5.0)  # noqa: SLF001 (nobody else needs it)
+    await claims.settle(5.0)
 
 
 async def shared(claims: RedisClaims) -> None:

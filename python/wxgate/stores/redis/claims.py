@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, Frame, Note
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, Frame
 from wxgate.stores.redis.exchange import Exchange
 from wxgate.stores.redis.panel import Panel
 from wxgate.stores.redis.place import Place
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from wxgate.settings.redis import Redis
     from wxgate.stores import Denied, Held, LocalClaims
+    from wxgate.stores.redis.call import Note
     from wxgate.stores.redis.session import Session
 
 
@@ -209,11 +210,15 @@ class RedisClaims:
             text = "state: %s may drop claims: its maxmemory-policy is %s, set it to noeviction"
             _LOG.warning(text, self.url, session.about.policy)
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until the store has heard all that is done, but not longer."""
+        await self._exchange.settle(seconds)
+
     async def aclose(self) -> None:
         """Let the store hear what is done, and hang up."""
         self._closing = True
         self._beat.cancel()
-        await self._exchange.settle(_CLOSE_WITHIN_S)
+        await self.settle(_CLOSE_WITHIN_S)
         self._recovery.stop()
         self._exchange.close()
 
@@ -227,7 +232,7 @@ class RedisClaims:
         if self._exchange.in_use:
             self._exchange.note(key, value, life)
         else:
-            self._recovery.take((Note(key, value, life),))
+            self._recovery.take(((key, value, life),))
 
 
 def _now() -> int:

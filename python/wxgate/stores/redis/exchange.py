@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hiredis import ReplyError
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import Claim, Note, read, whole
+from wxgate.stores.redis.call import read, whole
 from wxgate.stores.redis.link import LostError
 from wxgate.stores.redis.place import target
 from wxgate.stores.redis.run import Run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wxcore._wxcore import Received
 
     from wxgate.stores import Denied, Held
-    from wxgate.stores.redis.call import Frame
+    from wxgate.stores.redis.call import Frame, Note
     from wxgate.stores.redis.place import Place
     from wxgate.stores.redis.session import Session
     from wxgate.stores.redis.tally import Tally
@@ -106,7 +106,7 @@ class Exchange:
         run = self._next or self._begin()
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
         limits = message.limits if self._limited else ()
-        run.claims.append(Claim(message.claim_key, limits))
+        run.claims.append((message.claim_key, limits))
         run.asks.append((future, message))
         if run.is_full:
             self._flush()
@@ -115,7 +115,7 @@ class Exchange:
     def note(self, key: bytes, value: bytes, life: int) -> None:
         """Tell of a message."""
         run = self._next or self._begin()
-        run.notes.append(Note(key, value, life))
+        run.notes.append((key, value, life))
         if run.is_full:
             self._flush()
 

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import DONE, GIVEN_BACK, Note, read, whole
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, read, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wxgate.stores.redis.call import Frame
+    from wxgate.stores.redis.call import Frame, Note
     from wxgate.stores.redis.exchange import Exchange
     from wxgate.stores.redis.place import Place
     from wxgate.stores.redis.session import Session
@@ -160,8 +160,8 @@ class Recovery:
         for part in range(parts):
             now = _now()
             rows = self._owner.local.done(part, parts)
-            notes = [Note(key, DONE + answer, until - now) for key, until, answer in rows]
-            notes = [note for note in notes if note.life > 0]
+            notes = [(key, DONE + answer, until - now) for key, until, answer in rows]
+            notes = [note for note in notes if note[2] > 0]
             for at in range(0, len(notes), _BATCH):
                 await self._tell(session, notes[at : at + _BATCH])
         self._all = False
@@ -172,7 +172,7 @@ class Recovery:
         for key in taken:
             del self._backlog[key]
         notes = [
-            Note(key, value, max(0, until - now))
+            (key, value, max(0, until - now))
             for key, (value, until) in taken.items()
             if until > now or value == GIVEN_BACK
         ]

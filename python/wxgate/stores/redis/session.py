@@ -52,6 +52,8 @@ class About:
 
     name: str
     """Product and version."""
+    version: int
+    """Its major version, as Redis counts: Valkey says which Redis it can stand in for."""
     run: str
     """Different after each start, and for each server."""
     role: str
@@ -135,6 +137,7 @@ def _about(info: object) -> About:
     version = said.get("valkey_version") or said.get("redis_version", "of unknown version")
     return About(
         name=f"{product} {version}",
+        version=int(said.get("redis_version", "0").split(".")[0] or 0),
         run=said.get("run_id", ""),
         role=said.get("role", ""),
         policy=said.get("maxmemory_policy", ""),

@@ -28,6 +28,7 @@ from wxgate.dispatch import Board
 from wxgate.metrics import Counters, Layout
 from wxgate.settings import core_blob, core_problems, load
 from wxgate.settings.template import template
+from wxgate.stores.redis.panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -301,7 +302,8 @@ def test_every_metric_is_explained() -> None:
     """The page of operations has them all, and no other."""
     page = Path("docs/operations.md")
     counters = Counters(Layout(["shop"], ["log:"], 1))
-    shown = "\n".join([counters.render(), *Board(["log:"], 1).render()])
+    blocks = [*Board(["log:"], 1).render(), *Panel().render()]
+    shown = "\n".join([counters.render(), *blocks])
     rendered = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     assert set(re.findall(r"^\| `(wxgate_\w+)`", text_of(page), re.MULTILINE)) == rendered
     named = {name for one in PAGES for name in re.findall(r"`(wxgate_\w+)`", text_of(one))}

@@ -12,6 +12,7 @@ import uvloop
 from servers.chaos import Chaos, Manner
 
 from . import mutants
+from .conftest import slow
 from .fleet import HASTY, PATIENT, STORMY, fleet
 from .stand import now
 
@@ -62,7 +63,7 @@ async def calm(on: Fleet) -> None:
         on.hold(before[:2] == after, f"not in good health again: {before} before, {after} after")
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, slow(3)])
 def test_c0_each_message_once(row: str, tmp_path: Path, redis_server: Server, size: int) -> None:
     """Without a fault nothing is delivered twice, whoever is asked and however soon."""
 
@@ -88,6 +89,7 @@ def test_c1_killed(row: str, tmp_path: Path, own_redis: Server) -> None:
     under(row, tmp_path, own_redis.url, fault)
 
 
+@pytest.mark.slow_faults
 def test_c1_down_at_the_start(row: str, tmp_path: Path, own_redis: Server) -> None:
     """The gateways start without it."""
     own_redis.kill()
@@ -153,6 +155,7 @@ def test_c4_failover(row: str, tmp_path: Path, replicated: Replicated) -> None:
     under(row, tmp_path, replicated.url, fault)
 
 
+@pytest.mark.slow_faults
 def test_c5_made_a_replica(row: str, tmp_path: Path, own_redis: Server) -> None:
     """READONLY; and NOSCRIPT, which nobody notices."""
 
@@ -165,6 +168,7 @@ def test_c5_made_a_replica(row: str, tmp_path: Path, own_redis: Server) -> None:
     under(row, tmp_path, own_redis.url, fault)
 
 
+@pytest.mark.slow_faults
 def test_c6_full(row: str, tmp_path: Path, own_redis: Server) -> None:
     """OOM, until there is room."""
 

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from servers.chaos import Chaos, Manner
 from streams.hub import ROOT, Message, hub, messages
 
 from .team import LEASE, consumer, pending, read, until, until_dealt, until_pending, vanish, working
@@ -291,6 +292,33 @@ def test_a_group_works_in_a_cluster(redis_cluster: Cluster) -> None:
         return got
 
     assert sorted(asyncio.run(scene())) == sorted(f"id{n}" for n in range(1, 81))
+
+
+@pytest.mark.parametrize("size", [1, 500, 2000, 5000])
+def test_an_answer_that_is_cut_off_is_asked_for_again(redis_server: Server, size: int) -> None:
+    """The server has given out what never arrived; nobody else would ever ask for it."""
+
+    async def scene() -> list[str]:
+        async with (
+            Chaos(redis_server.port) as chaos,
+            hub(redis_server.url, partitions=4) as one,
+            working(chaos.url, "a", lease=30.0) as worker,
+        ):
+            await one.put(messages([1]))
+            got = finish(worker, await read(worker, 1))
+            waiting = asyncio.create_task(worker.read(50))
+            await asyncio.sleep(0.1)
+            chaos.cut()
+            chaos.down = Manner(cut_at=size)
+            await one.put(messages(range(2, 42)))
+            await asyncio.sleep(0.3)
+            chaos.calm()
+            got += finish(worker, await waiting)
+            got += finish(worker, await read(worker, 41 - len(got)))
+            await until_pending(one)
+            return got
+
+    assert sorted(asyncio.run(scene())) == sorted(f"id{n}" for n in range(1, 42))
 
 
 def test_a_foreign_entry_is_no_obstacle(redis_server: Server) -> None:

@@ -62,6 +62,8 @@ class Consumer:
         self._shares: dict[int, Share] = {}
         self._held_until = 0.0
         self._turn = 0
+        self._fetched: list[Entry] = []
+        """What has arrived and is to be returned, also after a call that failed half-way."""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._finished = asyncio.Event()
@@ -86,7 +88,7 @@ class Consumer:
 
     def holds(self, entry: Entry) -> bool:
         """Whether an entry is still this consumer's to handle."""
-        return entry.share.open and entry.id in entry.share.in_hand
+        return entry.share.open and entry.share.in_hand.get(entry.id) is entry
 
     @property
     def sure(self) -> bool:
@@ -177,25 +179,32 @@ class Consumer:
 
     async def _look(self, count: int) -> list[Entry]:
         """Return what is there now: first what was in others' hands."""
+        try:
+            await self._fetch(count)
+        except (RedisError, OSError):
+            # The server may have given out what never arrived: it is claimed like the dead's.
+            for share in self._shares.values():
+                share.cursor = b"0-0"
+            raise
+        found, self._fetched = self._fetched, []
+        return found
+
+    async def _fetch(self, count: int) -> None:
         shares = self._readable()
         for share in shares:
-            if share.cursor is not None:
-                found = await self._mend(share, share.claim(self._client, count))
-                if found:
-                    return found
+            while share.cursor is not None and share.open and len(self._fetched) < count:
+                self._fetched += await self._mend(share, share.claim(self._client, count))
         shares = [share for share in shares if share.cursor is None and share.open]
         # Another one comes first each time, so that none waits for ever.
         self._turn += 1
         at = self._turn % len(shares) if shares else 0
-        found = []
         for together in self._together([*shares[at:], *shares[:at]]):
-            for share, state, entries in await read(self._client, together, count - len(found)):
-                found += await self._mend(share, _given(share, state, entries))
-            if len(found) >= count:
+            if (room := count - len(self._fetched)) <= 0:
                 break
+            for share, state, entries in await read(self._client, together, room):
+                self._fetched += await self._mend(share, _given(share, state, entries))
         if any(share.repeated for share in shares):
             self._finished.set()
-        return found
 
     async def _mend(self, share: Share, step: Awaitable[list[Entry]]) -> list[Entry]:
         """Take a share anew that the server has forgotten."""

@@ -243,13 +243,15 @@ class Share:
 
     def leave(self, entry: Entry) -> None:
         """Leave an entry that was not started to whoever has the share next."""
-        self.in_hand.pop(entry.id, None)
+        if self.in_hand.get(entry.id) is entry:
+            del self.in_hand[entry.id]
 
     def finish(self, entry: Entry) -> None:
         """Note that an entry is done; ``acknowledge`` tells the server."""
         self.stop(entry)
-        if self.lost or self.in_hand.pop(entry.id, None) is None:
+        if self.lost or self.in_hand.get(entry.id) is not entry:
             return
+        del self.in_hand[entry.id]
         self.recent.add(entry.id)
         self.finished.append(entry)
 

@@ -7,7 +7,7 @@ use criterion::Criterion;
 use wxcore::parse::{Message, parse};
 use wxcore::route::{Facts, HashKeys, RouteTable};
 
-use crate::messages::{TEXT, config};
+use crate::messages::{Sealed, TEXT, config};
 
 /// The only route takes the message, or the last of a hundred; the others ask for its `Event`.
 pub fn route(criterion: &mut Criterion) {
@@ -18,17 +18,19 @@ pub fn route(criterion: &mut Criterion) {
         id: "shop:m:24539081234567890",
         tick: 0,
     };
+    let sealed = Sealed::new(TEXT);
+    let request = sealed.request();
     let mut group = criterion.benchmark_group("route");
     for (name, count) in [("1 route", 1), ("100 routes", 100)] {
         let config = config(count);
         let table = RouteTable::new(&config.routes, &config.upstreams).expect("it compiles");
-        let [only] = &table.pick(&asked, keys)[..] else {
+        let [only] = &table.pick(&asked, keys, &request)[..] else {
             panic!("one route takes it");
         };
         assert_eq!(only.route, count - 1);
 
         group.bench_function(name, |bencher| {
-            bencher.iter(|| table.pick(black_box(&asked), black_box(keys)).len());
+            bencher.iter(|| table.pick(black_box(&asked), black_box(keys), &request).len());
         });
     }
     group.finish();
@@ -47,11 +49,7 @@ impl Facts for Asked {
     }
 
     fn field(&self, path: &str) -> Option<Cow<'_, str>> {
-        match path {
-            "MsgType" => self.0.msg_type(),
-            "Event" => self.0.event(),
-            path => self.0.fields.path(path),
-        }
+        self.0.field(path)
     }
 
     fn openid(&self) -> Option<Cow<'_, str>> {

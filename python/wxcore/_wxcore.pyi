@@ -499,10 +499,18 @@ class Gateway:
 
         Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
-    def nodes(self, route: int, key: str, account: str, message_id: str, seq: int) -> list[int]:
+    def nodes(
+        self, route: int, key: str, account: str, message_id: str, seq: int, event: bytes
+    ) -> list[int]:
         """Nodes of a route by index, the chosen one first, for a message that was read back.
 
-        ``seq`` stands for a number that differs from message to message.
+        Four at most. ``seq`` stands for a number that differs from message to message; ``event``
+        is looked at where an upstream hashes by fields.
+        """
+    def explain(self, event: bytes, query: str, headers: Sequence[tuple[str, str]]) -> bytes:
+        """Where a message goes and why, as JSON: by its CloudEvent and the request that brings it.
+
+        Raises ``ValueError`` if it is no event of a gateway.
         """
     @staticmethod
     def refusal(code: str) -> tuple[int, str, bytes]:
@@ -519,7 +527,7 @@ class Gateway:
     def paces(self, event: bytes) -> list[tuple[bytes, int, int, int]]:
         """The limits under which a message is delivered, from its event; as ``Received.limits``."""
     def needs_headers(self, account: str) -> bool:
-        """Whether requests to ``account`` are verified by their headers."""
+        """Whether the headers of requests to ``account`` are needed: to verify, or by a route."""
 
 class JournalError(OSError):
     """The journal cannot do what it was asked; ``code`` is a stable name for why."""

@@ -68,7 +68,9 @@ def nodes_of(core: Core, plan: Plan) -> Callable[[int, Stored], Sequence[int]]:
 
     def nodes(destination: int, stored: Stored) -> Sequence[int]:
         route = routes[destination]
-        return core.nodes(route, stored.key, stored.account, stored.id, stored.seq)
+        # What an upstream hashes by may be a field: it stands in the event.
+        keys = (stored.key, stored.account, stored.id, stored.seq)
+        return core.nodes(route, *keys, stored.event)
 
     return nodes
 

@@ -17,7 +17,7 @@ from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS, Settings
 from wxgate.settings.redis import Redis
 from wxgate.settings.reference import PAGE, reference
-from wxgate.settings.route import Route, When
+from wxgate.settings.route import Route, Shard, Share, When
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
 from wxgate.settings.stream import Stream
@@ -55,8 +55,9 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Route, When, Limit}
-    assert tables() == {*general, *ACCOUNTS, Upstream, Node, Stream}
+    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Limit}
+    routing = {Upstream, Node, Stream, Route, When, Shard, Share}
+    assert tables() == {*general, *ACCOUNTS, *routing}
 
 
 @pytest.mark.parametrize("table", sorted(tables(), key=repr))

@@ -155,5 +155,5 @@ def test_a_message_read_back_goes_to_the_node_it_was_for() -> None:
     """The journal keeps keys, not nodes: the configuration may have changed since."""
     message = push()
     ((route, nodes, _),) = message.destinations
-    assert GATEWAY.nodes(route, message.key, message.account, message.id, 7) == nodes
-    assert GATEWAY.nodes(99, message.key, message.account, message.id, 7) == []
+    assert GATEWAY.nodes(route, message.key, message.account, message.id, 7, message.event) == nodes
+    assert GATEWAY.nodes(99, message.key, message.account, message.id, 7, message.event) == []

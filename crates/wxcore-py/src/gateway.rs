@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyTuple};
@@ -146,7 +147,8 @@ impl Gateway {
     }
 
     /// The nodes of a route by index, the chosen one first, for a message read back from the journal:
-    /// its routing key, account, id, and a number (`seq`) that differs from message to message.
+    /// its routing key, account, id, a number (`seq`) that differs from message to message, and its
+    /// event.
     fn nodes(
         &self,
         route: usize,
@@ -154,6 +156,7 @@ impl Gateway {
         account: &str,
         message_id: &str,
         seq: i64,
+        event: &[u8],
     ) -> Vec<usize> {
         let keys = HashKeys {
             routing: key,
@@ -161,7 +164,35 @@ impl Gateway {
             id: message_id,
             tick: seq,
         };
-        self.0.nodes(route, keys)
+        self.0.nodes(route, keys, event)
+    }
+
+    /// Where a message goes and why, as JSON: by its CloudEvent, and the query string and headers of
+    /// the request that brings it. Raises `ValueError` if it is no event of a gateway.
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        event: &[u8],
+        query: &str,
+        headers: Vec<(PyBackedStr, PyBackedStr)>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let request = Request {
+            method: "POST",
+            query,
+            headers: &headers,
+            body: b"",
+            now: UnixMillis(0),
+            peer: None,
+        };
+        let found = self.0.explain(event, &request);
+        let found = found.ok_or_else(|| PyValueError::new_err("this is no event of a gateway"))?;
+        let text =
+            serde_json::to_vec(&found).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &text))
     }
 
     /// Whether a limit counts by the address that a message comes from; and whether that takes
@@ -201,11 +232,11 @@ impl Gateway {
             .collect()
     }
 
-    /// Whether requests to `account` are verified by their headers.
+    /// Whether the headers of requests to `account` are needed: to verify them, or by a route.
     fn needs_headers(&self, account: &str) -> bool {
         self.0
             .account(account)
-            .is_some_and(|(_, account)| account.needs_headers())
+            .is_some_and(|(_, account)| self.0.needs_headers(account))
     }
 }
 

@@ -27,6 +27,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Official,
+        Self::Miniprogram,
+        Self::Wecom,
+        Self::WecomSuite,
+        Self::Component,
+        Self::Pay,
+        Self::PayV2,
+        Self::Partner,
+    ];
+
     /// As configuration, routes and events write it.
     pub const fn name(self) -> &'static str {
         match self {

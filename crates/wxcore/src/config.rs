@@ -1,9 +1,13 @@
 //! The one blob in which configuration crosses from Python: JSON, unknown keys refused.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+
+mod route;
+pub use route::{
+    NodeConfig, ReplyMode, RouteConfig, ShardConfig, ShareConfig, UpstreamConfig, WhenConfig,
+};
 
 /// A setting that cannot be used, by the path under which the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,88 +159,6 @@ pub struct PartnerConfig {
     pub public_keys: Vec<String>,
 }
 
-/// A named group of nodes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UpstreamConfig {
-    /// As in `upstream:NAME`.
-    pub name: String,
-    /// Where messages are posted to.
-    pub nodes: Vec<NodeConfig>,
-    /// What stays together.
-    #[serde(default)]
-    pub hash: HashBy,
-}
-
-/// One node.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeConfig {
-    /// Names the node, too, unless it has a `name`.
-    pub url: String,
-    /// What its keys are told by: a node that moves to another address keeps them.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Its share.
-    #[serde(default = "one")]
-    pub weight: f64,
-}
-
-impl NodeConfig {
-    /// Its name on the ring.
-    pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.url)
-    }
-}
-
-const fn one() -> f64 {
-    1.0
-}
-
-/// What a message's node is chosen by.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum HashBy {
-    /// The routing key: the user.
-    #[default]
-    Openid,
-    /// The account.
-    Account,
-    /// The idempotency key.
-    Key,
-    /// Nothing: the time decides.
-    None,
-}
-
-/// One rule.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteConfig {
-    /// All of these must hold.
-    #[serde(default)]
-    pub when: WhenConfig,
-    /// Index of the upstream, if the route leads to one.
-    #[serde(default)]
-    pub upstream: Option<usize>,
-    /// Whether the destination's answer is waited for.
-    #[serde(default)]
-    pub reply: ReplyMode,
-    /// Whether later routes may match as well.
-    #[serde(default)]
-    pub also: bool,
-}
-
-/// What the sender is told, and when.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplyMode {
-    /// The acknowledgement of the kind.
-    #[default]
-    Ack,
-    /// What the destination answers.
-    Wait,
-}
-
 /// One rate limit.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -276,35 +198,6 @@ pub enum LimitAction {
     Absorb,
     /// It is taken, and delivered when it is its turn.
     Pace,
-}
-
-/// Conditions; the lists hold if any of their names does.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WhenConfig {
-    /// Account names.
-    pub account: OneOrMany,
-    /// Account kinds.
-    pub kind: OneOrMany,
-    /// `MsgType`.
-    #[serde(rename = "type")]
-    pub msg_type: OneOrMany,
-    /// `Event`.
-    pub event: OneOrMany,
-    /// `InfoType`.
-    pub info_type: OneOrMany,
-    /// `ChangeType`.
-    pub change_type: OneOrMany,
-    /// Pay's `event_type`.
-    pub event_type: OneOrMany,
-    /// Regular expression over `Content`.
-    pub content: Option<String>,
-    /// Regular expression over `EventKey`.
-    pub key: Option<String>,
-    /// Regular expression over the user.
-    pub openid: Option<String>,
-    /// Regular expressions over fields by dotted path.
-    pub field: BTreeMap<String, String>,
 }
 
 /// A name or several.

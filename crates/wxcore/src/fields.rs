@@ -51,6 +51,12 @@ impl<'a> Fields<'a> {
             .map(|(_, node)| node)
     }
 
+    /// The value of `name` alone.
+    pub(crate) fn take(self, name: &str) -> Option<Node<'a>> {
+        let mut members = self.members.into_iter();
+        members.find_map(|(key, node)| (key == name).then_some(node))
+    }
+
     /// The text of `name`, trimmed; numbers are written out. `None` if absent, empty or nested.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.get(name).and_then(Node::scalar)

@@ -12,7 +12,8 @@ use crate::limit::{Limit, LimitTable, Origin};
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
 use crate::request::Request;
-use crate::route::{Destination, Facts, HashKeys, RouteTable};
+use crate::route::stored::StoredEvent;
+use crate::route::{Asked, Destination, Explanation, Facts, HashKeys, RouteTable};
 use crate::source::Trusted;
 use crate::time::UnixMillis;
 
@@ -166,7 +167,7 @@ impl Rules {
         request: &Request<'_>,
         authorizer: Option<&str>,
     ) -> Result<(Vec<Destination>, Vec<Limit>), Reject> {
-        let destinations = self.routes.pick(facts, keys);
+        let destinations = self.routes.pick(facts, keys, request);
         let first = destinations.first().ok_or(Reject::NoRoute)?;
         if self.limits.is_empty() {
             return Ok((destinations, Vec::new()));
@@ -178,7 +179,8 @@ impl Rules {
             route: first.route,
             now: request.now,
         };
-        let limits = self.limits.admitting(facts, origin);
+        let asked = Asked::new(facts, keys, request);
+        let limits = self.limits.admitting(&asked, origin);
         Ok((destinations, limits))
     }
 }
@@ -266,8 +268,24 @@ impl Gateway {
     }
 
     /// The nodes of a route by index, the chosen one first: for a message read back from the journal.
-    pub fn nodes(&self, route: usize, keys: HashKeys<'_>) -> Vec<usize> {
-        self.rules.routes.nodes_of(route, keys)
+    /// `event` is what was recorded of it.
+    pub fn nodes(&self, route: usize, keys: HashKeys<'_>, event: &[u8]) -> Vec<usize> {
+        self.rules.routes.nodes_of(route, keys, event)
+    }
+
+    /// Where a message goes and why, by its event and the request that brings it; `None` if that is
+    /// no event.
+    pub fn explain(&self, event: &[u8], request: &Request<'_>) -> Option<Explanation> {
+        let stored = StoredEvent::read(event)?;
+        Some(self.rules.routes.explain(&stored, request))
+    }
+
+    /// Whether the headers of requests to an account are needed: to verify them, or by conditions.
+    pub fn needs_headers(&self, account: &Account) -> bool {
+        let (name, kind) = (account.name(), account.kind().name());
+        account.needs_headers()
+            || self.rules.routes.asks_headers(name, kind)
+            || self.rules.limits.asks_headers(name, kind)
     }
 
     /// The limits under which a message is delivered, from its event as the journal holds it.

@@ -133,6 +133,21 @@ impl Message<'_> {
             .then(|| UnixMillis::from_seconds(seconds))
     }
 
+    /// A field by dotted path; those that some senders write otherwise under their usual names.
+    pub fn field(&self, path: &str) -> Option<Cow<'_, str>> {
+        match path {
+            "MsgType" => self.msg_type(),
+            "Event" => self.event(),
+            "Content" => {
+                let fields = &self.fields;
+                fields
+                    .text("Content")
+                    .or_else(|| fields.path("text.content"))
+            }
+            path => self.fields.path(path),
+        }
+    }
+
     /// The message type as the end of a CloudEvents `type`.
     pub fn type_name(&self) -> Cow<'_, str> {
         match (self.info_type(), self.event(), self.msg_type()) {

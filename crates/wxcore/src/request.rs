@@ -18,7 +18,8 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The raw query string, without `?`.
     pub query: &'a str,
-    /// Needed for Pay, and behind proxies if a limit counts by address; names in any case.
+    /// Needed for Pay, where conditions ask for headers, and behind proxies if a limit counts by
+    /// address; names in any case.
     pub headers: &'a [(&'a str, &'a str)],
     /// The raw bytes: signatures cover them as they are.
     pub body: &'a [u8],
@@ -26,6 +27,32 @@ pub struct Request<'a> {
     pub now: UnixMillis,
     /// The address that sent it, with or without its port; needed if a limit counts by it.
     pub peer: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    /// What is left of a request once only its message is.
+    pub const GONE: Request<'static> = Request {
+        method: "",
+        query: "",
+        headers: &[],
+        body: b"",
+        now: UnixMillis(0),
+        peer: None,
+    };
+
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(one, _)| one.eq_ignore_ascii_case(name))?;
+        Some(value.trim())
+    }
+
+    /// The first parameter of that name, decoded; for routes, which may ask for any.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut pairs = self.query.split('&').map(|pair| cut(pair, b'='));
+        let (_, value) = pairs.find(|(one, _)| decode(one).is_ok_and(|one| one == name))?;
+        decode(value?).ok()
+    }
 }
 
 /// The parameters that matter, decoded once. `+` stays `+`: a blank never meant one here.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
-from wxcore import HashRing
+from wxcore._wxcore import Gateway as Core
 
 from wxgate.dispatch.build import place
+from wxgate.settings.blob import upstream_blob
 from wxgate.settings.problems import UnfitError
 from wxgate.settings.texts import Target
 
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
     from wxgate.dispatch.replay import Deliverable
     from wxgate.settings import Settings
     from wxgate.settings.upstream import Upstream
-
-
-_FEW = 4
-"""Nodes of a ranking that a delivery may want; as the core gives them."""
 
 
 class UnknownDestinationError(ValueError):
@@ -71,23 +69,17 @@ class Outlets:
 
 
 class Outlet:
-    """A destination, and the ring of its nodes if it has several."""
+    """A destination, and how messages are spread over its nodes if it has several."""
 
     def __init__(self, place: Place, upstream: Upstream | None) -> None:
-        """Spread messages over the nodes of ``upstream`` as the gateway does."""
+        """Spread messages over the nodes of ``upstream`` as the gateway does: by its core."""
         self.place = place
-        self._upstream = upstream
-        self._indices: dict[str, int] = {}
-        self._ring: HashRing | None = None
-        if upstream is not None:
-            self._indices = {node.title: at for at, node in enumerate(upstream.nodes)}
-            self._ring = HashRing([(node.title, node.weight) for node in upstream.nodes])
+        self._core = None if upstream is None else Core(upstream_blob(place.name, upstream))
+        self._count = itertools.count()
 
     def nodes(self, message: Deliverable) -> Sequence[int]:
         """Which nodes a message goes to, the chosen one first."""
-        if self._ring is None or self._upstream is None:
+        if self._core is None:
             return (0,)
-        keys = {"account": message.account, "openid": message.key}
-        # By "key" each message has a node of its own; by "none" any will do.
-        ranked = self._ring.ranked(keys.get(self._upstream.hash, message.id), _FEW)
-        return [self._indices[name] for name in ranked]
+        keys = (message.key, message.account, message.id, next(self._count))
+        return self._core.nodes(0, *keys, message.event)

@@ -33,6 +33,14 @@ def core_blob(settings: Settings) -> bytes:
     )
 
 
+def upstream_blob(name: str, upstream: Upstream) -> bytes:
+    """Return a configuration of one upstream, and a route that leads to it whatever comes."""
+    routes = [{"upstream": 0}]
+    return msgspec.json.encode(
+        {"accounts": [], "upstreams": [_upstream(name, upstream)], "routes": routes}
+    )
+
+
 def _reveal(secrets: Iterable[Secret]) -> list[str]:
     return [secret.reveal() for secret in secrets]
 

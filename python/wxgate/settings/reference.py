@@ -15,7 +15,7 @@ from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.redis import Redis, RedisPlace
-from wxgate.settings.route import Route, When
+from wxgate.settings.route import Route, Shard, Share, When
 from wxgate.settings.samples import about, default
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
@@ -72,6 +72,8 @@ def reference() -> str:
         _section("### `breaker`", Breaker),
         _section("## `[[route]]`", Route),
         _section("### `when`", When),
+        _section("#### `shard`", Shard),
+        _section("#### `share`", Share),
         _section("## `[[limit]]`", Limit),
     ]
     return "\n\n".join(sections) + "\n"

@@ -15,6 +15,41 @@ Kind = Literal[
 Reply = Literal["ack", "wait"]
 
 
+TagName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._~-]{1,64}$", title="letters, digits and . _ ~ -")
+]
+Term = Annotated[
+    str,
+    Meta(
+        pattern=r"^(openid|account|key|(field|header|query):[^\s+]+)$",
+        title="openid, account, key, field:NAME, header:NAME or query:NAME",
+    ),
+]
+
+
+class Shard(Table, frozen=True, kw_only=True):
+    """Parts into which messages fall by `hash(of) % modulo`. Without a value none holds."""
+
+    of: Annotated[Term, Meta(description="What is hashed.", examples=["field:Region"])]
+    modulo: Annotated[int, Meta(ge=2, le=65536, description="How many parts.", examples=[4])]
+    parts: Annotated[
+        tuple[Annotated[int, Meta(ge=0)], ...],
+        Meta(description="The remainders that are meant.", examples=[[0, 1]]),
+    ]
+
+
+class Share(Table, frozen=True, kw_only=True):
+    """A share of all messages; those of one value stay in it, also while it grows."""
+
+    of: Annotated[Term, Meta(description="What is hashed.", examples=["openid"])]
+    percent: Annotated[
+        float, Meta(ge=0, le=100, description="How many of a hundred.", examples=[5.0])
+    ]
+    salt: Annotated[
+        str, Meta(description="Shares of different salts take different users.", examples=["v2"])
+    ] = ""
+
+
 class When(Table, frozen=True, kw_only=True):
     """Conditions of a route. All must hold; of a list, one. No condition takes every message."""
 
@@ -51,6 +86,41 @@ class When(Table, frozen=True, kw_only=True):
             examples=[{"ScanCodeInfo.ScanType": "^qrcode$"}],
         ),
     ] = msgspec.field(default_factory=dict)
+    header: Annotated[
+        dict[TagName, Texts],
+        Meta(
+            description="Headers of the request and their texts. Nobody has signed them.",
+            examples=[{"x-env": "canary"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    query: Annotated[
+        dict[TagName, Texts],
+        Meta(
+            description="Parameters of the callback's address, likewise.",
+            examples=[{"env": "canary"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    number: Annotated[
+        dict[Term, Text],
+        Meta(
+            description="Comparisons (> >= < <= = != or LOW..HIGH) by what is compared.",
+            examples=[{"header:x-priority": "> 5"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    shard: Annotated[
+        Shard | None,
+        Meta(
+            description="Parts of all messages, by a hash.",
+            examples=[{"of": "field:Region", "modulo": 4, "parts": [0, 1]}],
+        ),
+    ] = None
+    share: Annotated[
+        Share | None,
+        Meta(
+            description="So many of a hundred messages, by a hash.",
+            examples=[{"of": "openid", "percent": 5.0}],
+        ),
+    ] = None
 
 
 class Route(Table, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The `[upstream.NAME]` tables: the team's services."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -11,7 +11,14 @@ from wxgate.settings.shapes import HeaderValue
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Url
 
-HashBy = Literal["openid", "account", "key", "none"]
+_TERM = r"(openid|account|key|field:[^\s+]+)"
+HashBy = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(none|{_TERM}(\s*\+\s*{_TERM})*)$",
+        title='"none", or openid, account, key and field:NAME, several joined by +',
+    ),
+]
 NodeName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._:/@-]{1,100}$", title="letters, digits and . _ : / @ -")
 ]
@@ -59,7 +66,10 @@ class Upstream(Table, frozen=True, kw_only=True):
     ]
     hash: Annotated[
         HashBy,
-        Meta(description="What stays on one node: a user's, an account's or a key's messages."),
+        Meta(
+            description="What stays on one node: a user's messages, an account's, a field's.",
+            examples=["account+field:Region"],
+        ),
     ] = "openid"
     timeout: Annotated[
         float, Meta(gt=0, le=300, description="Seconds in which a node must answer.")

@@ -10,6 +10,7 @@ use crate::gateway::{Delivery, Received, Rules};
 use crate::reject::Reject;
 use crate::reply::{Answer, ReplyTo};
 use crate::request::Request;
+use crate::route::facts::PAYERS;
 use crate::route::{Facts, HashKeys};
 use crate::time::UnixMillis;
 
@@ -110,12 +111,6 @@ impl Facts for Notice<'_> {
     }
 
     fn openid(&self) -> Option<Cow<'_, str>> {
-        let paths = [
-            "payer.openid",
-            "payer.sp_openid",
-            "payer.sub_openid",
-            "openid",
-        ];
-        paths.into_iter().find_map(|path| self.fields.path(path))
+        PAYERS.into_iter().find_map(|path| self.fields.path(path))
     }
 }

@@ -176,17 +176,7 @@ impl Facts for Push<'_> {
     }
 
     fn field(&self, path: &str) -> Option<Cow<'_, str>> {
-        match path {
-            "MsgType" => self.message.msg_type(),
-            "Event" => self.message.event(),
-            "Content" => {
-                let fields = &self.message.fields;
-                fields
-                    .text("Content")
-                    .or_else(|| fields.path("text.content"))
-            }
-            path => self.message.fields.path(path),
-        }
+        self.message.field(path)
     }
 
     fn openid(&self) -> Option<Cow<'_, str>> {

@@ -8,7 +8,6 @@ pub mod gcra;
 pub mod limiter;
 pub mod rate;
 pub mod rules;
-pub mod stored;
 
 pub use gcra::{Decision, Gcra};
 pub use limiter::{Denied, Limiter};

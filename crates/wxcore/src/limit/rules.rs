@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::gcra::Gcra;
 use super::rate;
-use super::stored::StoredFacts;
 use crate::claim::short_digest;
 use crate::config::{ConfigError, LimitAction, LimitConfig, WhenConfig};
+use crate::request::Request;
+use crate::route::stored::StoredEvent;
 use crate::route::{Asked, Facts, When};
 use crate::time::UnixMillis;
 
@@ -110,8 +111,8 @@ impl LimitTable {
     }
 
     /// The limits of a message that has come, in the order of the file.
-    pub(crate) fn admitting(&self, facts: &dyn Facts, origin: Origin<'_>) -> Vec<Limit> {
-        found(&self.admitting, facts, origin)
+    pub(crate) fn admitting(&self, asked: &Asked<'_>, origin: Origin<'_>) -> Vec<Limit> {
+        found(&self.admitting, asked, origin)
     }
 
     /// The limits under which a message is delivered, from the event as the journal holds it.
@@ -119,14 +120,20 @@ impl LimitTable {
         if self.pacing.is_empty() {
             return Vec::new();
         }
-        StoredFacts::read(event).map_or_else(Vec::new, |facts| {
-            let authorizer = facts.authorizer();
+        StoredEvent::read(event).map_or_else(Vec::new, |stored| {
             let origin = Origin {
-                authorizer: authorizer.as_deref(),
+                authorizer: stored.authorizer(),
                 ..Origin::default()
             };
-            found(&self.pacing, &facts, origin)
+            let asked = Asked::new(&stored, stored.keys(), &Request::GONE);
+            found(&self.pacing, &asked, origin)
         })
+    }
+
+    /// Whether a condition asks for a header of requests to this account.
+    pub(crate) fn asks_headers(&self, account: &str, kind: &str) -> bool {
+        let mut rules = self.admitting.iter();
+        rules.any(|rule| rule.when.asks_headers(account, kind))
     }
 
     /// Whether a rule counts by the address that messages come from.
@@ -147,10 +154,10 @@ impl LimitTable {
     }
 }
 
-fn found(rules: &[Rule], facts: &dyn Facts, origin: Origin<'_>) -> Vec<Limit> {
-    let asked = Asked::new(facts);
-    let held = rules.iter().filter(|rule| rule.holds(&asked, facts));
-    held.filter_map(|rule| rule.limit(facts, origin)).collect()
+fn found(rules: &[Rule], asked: &Asked<'_>, origin: Origin<'_>) -> Vec<Limit> {
+    let held = rules.iter().filter(|rule| rule.holds(asked));
+    held.filter_map(|rule| rule.limit(asked.facts, origin))
+        .collect()
 }
 
 impl Rule {
@@ -185,10 +192,17 @@ impl Rule {
                 "warms up a rate, and there is none",
             ));
         }
+        let when = When::new(&config.when, problems);
+        if paces && when.asks_request() {
+            problems.push(ConfigError::new(
+                "when",
+                "headers and parameters are not known any more when a message is delivered",
+            ));
+        }
         Self {
             index,
             name: config.name.clone(),
-            when: When::new(&config.when, problems),
+            when,
             per: Per::new(&config.per, problems),
             rate,
             concurrency: config.concurrency,
@@ -197,9 +211,9 @@ impl Rule {
         }
     }
 
-    fn holds(&self, asked: &Asked<'_>, facts: &dyn Facts) -> bool {
+    fn holds(&self, asked: &Asked<'_>) -> bool {
         // Whatever the conditions say, a payment is never told "success" and dropped.
-        self.when.holds(asked) && !(self.absorbs && facts.kind().starts_with("pay"))
+        self.when.holds(asked) && !(self.absorbs && asked.facts.kind().starts_with("pay"))
     }
 
     /// `None` if the message has nothing of what is counted by.

@@ -10,4 +10,5 @@ mod hostile;
 mod limits;
 mod pay;
 mod push;
+mod route;
 mod support;

@@ -24,19 +24,25 @@ fn built(account: &serde_json::Value, route: &str) -> Gateway {
     Gateway::new(&config).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-struct Merchant {
-    gateway: Gateway,
+pub(crate) struct Merchant {
+    pub(crate) gateway: Gateway,
     sender: PaySender,
 }
 
 impl Merchant {
     fn new(mchid: &str, route: &str) -> Self {
+        Self::with(mchid, |config| {
+            let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+            built(&config["accounts"][0].take(), route)
+        })
+    }
+
+    /// A merchant in a gateway that is made of its configuration.
+    pub(crate) fn with(mchid: &str, gateway: impl FnOnce(String) -> Gateway) -> Self {
         let (private, public) = generate_rsa().unwrap();
-        let gateway = built(
-            &serde_json::json!({"kind": "pay", "name": "mch", "mchids": [mchid],
-                "apiv3_keys": [APIV3], "platform_keys": [[SERIAL, public]]}),
-            route,
-        );
+        let account = serde_json::json!({"kind": "pay", "name": "mch", "mchids": [mchid],
+            "apiv3_keys": [APIV3], "platform_keys": [[SERIAL, public]]});
+        let gateway = gateway(serde_json::json!({ "accounts": [account] }).to_string());
         let signer = Signer::Rsa(PrivateKey::from_pem(&private).unwrap());
         Self {
             gateway,
@@ -44,7 +50,7 @@ impl Merchant {
         }
     }
 
-    fn notify(&self, event_type: &str, id: &str, resource: &str) -> Received {
+    pub(crate) fn notify(&self, event_type: &str, id: &str, resource: &str) -> Received {
         let draft = NoticeDraft {
             id,
             created: NOW,

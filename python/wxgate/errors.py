@@ -53,10 +53,14 @@ class SinkError(WxGateError):
 class SinkRetryError(SinkError):
     """The destination may take it later: refused connection, timeout, 408, 425, 429, 5xx."""
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        """``after`` are the seconds that the destination asks for, if it names any."""
+    def __init__(self, reason: str, after: float | None = None, node: int | None = None) -> None:
+        """``after`` are the seconds that the destination asks for, if it names any.
+
+        ``node`` is the index of the node that failed, where another one may do better.
+        """
         super().__init__(reason)
         self.after = after
+        self.node = node
 
 
 class SinkRefusedError(SinkError):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from wxgate.settings.breaker import Breaker
 from wxgate.settings.dispatch import Dispatch, Retry
+from wxgate.settings.health import Health
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.hub import Hub
 from wxgate.settings.journal import Journal
@@ -56,7 +57,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
     general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Limit}
-    routing = {Upstream, Node, Stream, Route, When, Shard, Share}
+    routing = {Upstream, Node, Health, Stream, Route, When, Shard, Share}
     assert tables() == {*general, *ACCOUNTS, *routing}
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "deliver again what the journal still keeps",
     "work": "handle what a stream holds",
     "stream": "see to a stream: how it stands, its dead letters, its groups",
+    "route": "say where a message goes and why",
     "doctor": "look for what keeps WeChat's calls from arriving",
     "send": "play WeChat once against a running gateway",
     "bench": "find out what a gateway carries",

@@ -58,10 +58,11 @@ class Batch:
         for item in self.items:
             item.alone = True
 
-    def blame(self) -> bool:
+    def blame(self, error: Exception) -> bool:
         """Count a failed try for each message; return whether it was the first for one of them."""
         for item in self.items:
             item.attempts += 1
+            item.seek_another(error)
         return any(item.attempts == 1 for item in self.items)
 
 

@@ -20,8 +20,11 @@ _GAUGES = {
     "down": "Workers whose circuit breaker is not closed: they only probe it.",
     "behind": "Workers with undelivered messages that are not in memory.",
     "lost": "Messages that a journal could not give back.",
+    "nodes_away": "Nodes left out: ejected, or down by their checks; once for each worker.",
 }
 _COUNTERS = {
+    "spilled": "Requests to another node because their own had too many in flight.",
+    "rerouted": "Requests to another node because their own was away or did not connect.",
     "opened": "Times that a circuit breaker opened.",
     "postponed": "Retries put off because too many others failed: the retry budget was spent.",
 }

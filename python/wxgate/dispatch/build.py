@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import random
+import time
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from wxgate.settings import Settings
     from wxgate.settings.breaker import Breaker
     from wxgate.settings.dispatch import Retry
+    from wxgate.settings.health import Health
     from wxgate.settings.texts import Target
+    from wxgate.settings.upstream import Upstream
+    from wxgate.sinks.checks import Schedule as Checking
+    from wxgate.sinks.fleet import Fleet
 
 _CONNECT = 1.0
 """Seconds in which a node has to accept a connection."""
@@ -124,7 +130,7 @@ def _http(settings: Settings, name: str, url: str) -> Place:
 
 
 def _upstream(settings: Settings, name: str, place: str) -> Place:
-    from wxgate.sinks.http import HttpSink  # noqa: PLC0415 (as above)
+    from wxgate.sinks.http import REACHED, HttpSink  # noqa: PLC0415 (as above)
 
     upstream = settings.upstream[place]
     sink = HttpSink(
@@ -132,17 +138,47 @@ def _upstream(settings: Settings, name: str, place: str) -> Place:
         timeout=upstream.timeout,
         concurrency=upstream.concurrency,
         headers={name: value.reveal() for name, value in upstream.headers.items()},
+        fleet=fleet(upstream),
+        checks=_checks(upstream.health),
     )
     limits = Limits(
         queue=upstream.queue,
         concurrency=upstream.concurrency,
         # The sink ends an exchange by itself; before it may have sought a node that listens.
-        timeout=upstream.timeout + _CONNECT * len(upstream.nodes),
+        timeout=upstream.timeout + _CONNECT * min(REACHED, len(upstream.nodes)),
         batch=upstream.batch,
         retry=_schedule(upstream.retry),
         breaker=_rules(upstream.breaker, upstream.timeout, upstream.concurrency),
     )
     return Place(name, sink, limits)
+
+
+def fleet(upstream: Upstream) -> Fleet:
+    """Make the nodes of an upstream, all of them well."""
+    from wxgate.sinks.fleet import Fleet  # noqa: PLC0415 (as above)
+    from wxgate.sinks.health import Policy  # noqa: PLC0415 (as above)
+
+    health = upstream.health
+    policy = Policy(
+        failures=health.failures,
+        eject=health.eject,
+        eject_max=health.eject_max,
+        most=health.most / 100,
+        slow_start=health.slow_start,
+        rise=health.rise,
+        fall=health.fall,
+    )
+    names = [node.title for node in upstream.nodes]
+    weights = [node.weight for node in upstream.nodes]
+    return Fleet(names, weights, policy, upstream.spill, time.monotonic, random.random)
+
+
+def _checks(health: Health) -> Checking | None:
+    if health.path is None:
+        return None
+    from wxgate.sinks.checks import Schedule  # noqa: PLC0415 (as above)
+
+    return Schedule(health.path, health.every, health.timeout)
 
 
 def _stream(settings: Settings, name: str, place: str) -> Place:

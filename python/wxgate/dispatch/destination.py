@@ -24,6 +24,7 @@ from wxgate.dispatch.timer import Timer
 from wxgate.dispatch.waits import Waits
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
 from wxgate.guard.breaker import Circuit
+from wxgate.sinks import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ class Destination:
         self._index = index
         self._sink = place.sink
         self._takes_items = isinstance(place.sink, ItemSink)
+        self._fleet = place.sink.fleet if isinstance(place.sink, Watching) else None
         self._limits = limits
         self._timeout = math.inf if limits.timeout is None else limits.timeout
         self._desk = desk
@@ -75,6 +77,8 @@ class Destination:
     def open(self, log: Log) -> None:
         """Read from ``log`` what an earlier process left."""
         self._log = log
+        if isinstance(self._sink, Watching):
+            self._sink.start()
         self._reader.open(log)
         self._plan()
 
@@ -192,6 +196,7 @@ class Destination:
             self._gate.leave(attempt)
             return
         item.attempts += 1
+        item.seek_another(error)
         if isinstance(error, SinkRefusedError):
             self._answered(attempt)
             await self._bury(lane, item, f"refused: {error}")
@@ -275,7 +280,7 @@ class Destination:
             self._call(len(batch.lanes))
             return
         after = error.after if isinstance(error, SinkRetryError) else None
-        first = batch.blame()
+        first = batch.blame(error)
         self._note_failure(after, error, attempt, first=first)
         if not self._gate.closed:
             batch.take_apart()
@@ -343,6 +348,7 @@ class Destination:
             self._gate.closed,
             self._reader.behind,
             self._lost,
+            *self._fleet_figures(),
             self._gate.breaker.opened,
             self._gate.postponed,
         )
@@ -350,6 +356,10 @@ class Destination:
     @property
     def _paced(self) -> int:
         return 0 if self._paces is None else len(self._paces)
+
+    def _fleet_figures(self) -> tuple[int, int, int]:
+        fleet = self._fleet
+        return (0, 0, 0) if fleet is None else (fleet.away, fleet.spilled, fleet.rerouted)
 
     def _report(self) -> None:
         """Tell the journal what is done, and how far this destination has looked."""
@@ -426,6 +436,7 @@ class Destination:
             breaker=self._gate.breaker.circuit,
             behind=self._reader.behind,
             oldest=self._window.oldest(),
+            nodes=() if self._fleet is None else self._fleet.standing(),
         )
 
 

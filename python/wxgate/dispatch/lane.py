@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.dispatch.turns import Turns
+from wxgate.errors import SinkRetryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,12 @@ class Item:
         """Whether it must not share a batch."""
         self.paces: Sequence[Row] | None = None
         """The limits under which it is delivered; None until somebody has looked."""
+
+    def seek_another(self, error: Exception) -> None:
+        """Put a node last that failed; the next try goes to the one behind it."""
+        node = error.node if isinstance(error, SinkRetryError) else None
+        if node is not None and node in self.nodes:
+            self.nodes = [*(one for one in self.nodes if one != node), node]
 
 
 class Lane:

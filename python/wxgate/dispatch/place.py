@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxgate.dispatch.reader import Nodes
     from wxgate.dispatch.waiters import Waiters
     from wxgate.sinks import Sink
+    from wxgate.sinks.fleet import NodeStanding
 
     Tally = Callable[[int, int, int, int], None]
     """Counts for a destination, by index: delivered, retried, buried."""
@@ -96,3 +97,5 @@ class Standing:
     """Whether messages wait in the journal that are not in memory."""
     oldest: int | None
     """When the oldest undelivered message in memory was accepted, in milliseconds since 1970."""
+    nodes: tuple[NodeStanding, ...] = ()
+    """How its nodes stand, as this worker sees them."""

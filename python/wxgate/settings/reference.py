@@ -10,6 +10,7 @@ import msgspec
 
 from wxgate.settings.breaker import Breaker
 from wxgate.settings.dispatch import Dispatch, Retry
+from wxgate.settings.health import Health
 from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
@@ -65,6 +66,7 @@ def reference() -> str:
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),
         _section("## `[upstream.NAME]`", Upstream),
         _section("### `nodes`", Node),
+        _section("### `health`", Health),
         _section("## `[stream.NAME]`", Stream),
         _section("### `redis` of a stream", RedisPlace),
         _section("## `[dispatch]`", Dispatch),

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from wxgate.settings.breaker import Breaker, BreakerTable
 from wxgate.settings.dispatch import Queue, Retry, RetryTable
+from wxgate.settings.health import Health, HealthTable
 from wxgate.settings.shapes import HeaderValue
 from wxgate.settings.table import Table
 from wxgate.settings.texts import Url
@@ -88,6 +89,16 @@ class Upstream(Table, frozen=True, kw_only=True):
     queue: Queue = 1024
     retry: RetryTable = Retry()
     breaker: BreakerTable = Breaker()
+    health: HealthTable = Health()
+    spill: Annotated[
+        float | None,
+        Meta(
+            ge=1.01,
+            le=100,
+            description="Bounds a node's requests to so many times its share; the rest go on.",
+            examples=[1.25],
+        ),
+    ] = None
     headers: Annotated[
         dict[HeaderName, HeaderValue],
         Meta(

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wxgate.dispatch.message import Stored
+    from wxgate.sinks.fleet import Fleet
 
     Recall = Callable[[Sequence[int]], Sequence[Stored]]
     """Reads messages back by their places in the journal; what is gone is left out."""
@@ -35,4 +36,18 @@ class Recalling(Protocol):
 
     def open(self, recall: Recall) -> None:
         """Read by ``recall`` what was delivered and is lost; it may be called in a thread."""
+        ...
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A destination of several nodes, which looks after their health."""
+
+    def start(self) -> None:
+        """Begin to look; inside the event loop."""
+        ...
+
+    @property
+    def fleet(self) -> Fleet:
+        """The nodes, and how they stand."""
         ...

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError
+from wxgate.sinks.checks import Checks
 from wxgate.sinks.connection import ExchangeError, StaleConnectionError
+from wxgate.sinks.fleet import Fleet
+from wxgate.sinks.health import Policy
 from wxgate.sinks.origin import Address, field
 from wxgate.sinks.pool import ConnectError, Pool, tls_context
 
@@ -16,9 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wxgate.sinks.answer import Answer
+    from wxgate.sinks.checks import Schedule
 
 _TAKEN = range(200, 300)
 _GONE = 410
+_FAILED = 500
+"""From here on a status says that the node is not well."""
+REACHED = 4
+"""Nodes that one try seeks a connection to, at most."""
 _LATER = {408, 425, 429, *range(500, 600)}
 _LONGEST = 86_400.0
 """Seconds; nobody who asks for more than a day means it."""
@@ -42,6 +51,7 @@ class HttpSink:
     reported as one to be repeated, and the sink itself repeats a POST in one case: a kept
     connection ended before the first byte of an answer. As a rule the service closed it for
     idleness before the request arrived; it may also have taken the message and died.
+    A node that cannot be connected to is passed over at once, for nothing was sent to it.
     Redirects are not followed, and no proxy is asked for.
     """
 
@@ -52,10 +62,13 @@ class HttpSink:
         timeout: float = 5.0,
         concurrency: int = 256,
         headers: Mapping[str, str] | None = None,
+        fleet: Fleet | None = None,
+        checks: Schedule | None = None,
     ) -> None:
         """Connect lazily; ``timeout`` (s) bounds one exchange, ``concurrency`` their number.
 
-        Raises ``ValueError`` for an address or a header that cannot be sent.
+        ``fleet`` chooses among the nodes, in the order of ``urls``. Raises ``ValueError`` for an
+        address or a header that cannot be sent.
         """
         addresses = [Address.parse(url) for url in urls]
         tls = tls_context() if any(address.origin.tls for address in addresses) else None
@@ -71,6 +84,21 @@ class HttpSink:
         ]
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
+        self._fleet = fleet or _alike([address.shown for address in addresses])
+        self._checks = None
+        if checks is not None:
+            places = [(node.address, node.pool) for node in self._nodes]
+            self._checks = Checks(places, checks, self._fleet.checked, random.random)
+
+    def start(self) -> None:
+        """Begin to ask nodes how they are, if that is wanted; inside the event loop."""
+        if self._checks is not None:
+            self._checks.start()
+
+    @property
+    def fleet(self) -> Fleet:
+        """The nodes, and how they stand."""
+        return self._fleet
 
     async def deliver(self, event: bytes, nodes: Sequence[int]) -> bytes:
         """Post to the chosen node; if it cannot be connected to, to the next in line.
@@ -86,37 +114,59 @@ class HttpSink:
 
     async def aclose(self) -> None:
         """Close all connections; exchanges that are under way fail."""
+        if self._checks is not None:
+            await self._checks.aclose()
         for node in self._nodes:
             await node.pool.aclose()
 
     async def _hand_over(self, body: bytes, nodes: Sequence[int], *, batch: bool) -> bytes:
-        unreachable = []
+        unreachable: list[str] = []
+        tried: list[int] = []
         await self._slots.acquire()
         try:
-            for at in nodes or (0,):
+            while len(tried) < REACHED and (at := self._fleet.choose(nodes, tried)) is not None:
                 node = self._nodes[at]
                 head = node.batch if batch else node.event
                 try:
-                    return await self._post(node, b"%b%d\r\n\r\n%b" % (head, len(body), body))
+                    return await self._send(at, b"%b%d\r\n\r\n%b" % (head, len(body), body))
                 except ConnectError as error:
                     unreachable.append(f"{node.address.shown}: {error}")
+                    tried.append(at)
         finally:
             self._slots.release()
-        raise SinkRetryError("; ".join(unreachable))
+        raise SinkRetryError("; ".join(unreachable) or "no node is left to try")
 
-    async def _post(self, node: _Node, request: bytes) -> bytes:
-        deadline = asyncio.get_running_loop().time() + self._timeout
+    async def _send(self, at: int, request: bytes) -> bytes:
+        node, fleet = self._nodes[at], self._fleet
+        well: bool | None = None
+        fleet.begin(at)
         try:
-            try:
-                answer = await node.pool.exchange(request, deadline)
-            except StaleConnectionError:
-                answer = await node.pool.exchange(request, deadline, fresh=True)
+            answer = await self._post(node.pool, request)
+            well = answer.status < _FAILED
+        except ConnectError:
+            well = False
+            raise
         except ExchangeError as error:
+            well = False
             reason = f"{node.address.shown}: {error}"
-            raise SinkRetryError(reason) from error
+            raise SinkRetryError(reason, node=at) from error
+        finally:
+            fleet.end(at, well=well)
         if answer.status in _TAKEN:
             return answer.body
-        raise _not_taken(node.address, answer)
+        raise _not_taken(node.address, at, answer)
+
+    async def _post(self, pool: Pool, request: bytes) -> Answer:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            return await pool.exchange(request, deadline)
+        except StaleConnectionError:
+            return await pool.exchange(request, deadline, fresh=True)
+
+
+def _alike(names: Sequence[str]) -> Fleet:
+    weights = [1.0] * len(names)
+    return Fleet(names, weights, Policy(), None, time.monotonic, random.random)
 
 
 def _head(address: Address, fields: str, media_type: str) -> bytes:
@@ -130,10 +180,13 @@ def _head(address: Address, fields: str, media_type: str) -> bytes:
     return "".join(lines).encode("latin-1")
 
 
-def _not_taken(address: Address, answer: Answer) -> SinkError:
+def _not_taken(address: Address, at: int, answer: Answer) -> SinkError:
     reason = f"{address.shown}: HTTP {answer.status}"
     if answer.status in _LATER:
-        return SinkRetryError(reason, _seconds(answer.retry_after))
+        after = _seconds(answer.retry_after)
+        # Who says when to come back means itself; another node is asked where this one is ill.
+        elsewhere = after is None and answer.status >= _FAILED
+        return SinkRetryError(reason, after, at if elsewhere else None)
     return SinkGoneError(reason) if answer.status == _GONE else SinkRefusedError(reason)
 
 

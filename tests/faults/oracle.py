@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 RECENT = 2.0
-"""Seconds before a kill within which a delivery may not have been noted yet: a disk at a sync."""
+"""Seconds before a kill within which a delivery may not have been noted yet.
+
+To these comes the longest time that an answer took: both wait for the same disk at a sync.
+"""
 ACKNOWLEDGED = "success"
 """The documented answer to a message whose own reply is not known: late, or lost by a crash."""
 
@@ -59,7 +62,7 @@ def faults(
     """Everything that does not hold; ``buried`` are the listed dead letters."""
     return [
         *_loss(books, shelf, buried),
-        *_duplicates(shelf, bounds),
+        *_duplicates(books, shelf, bounds),
         *_invention(books, shelf),
         *_replies(books, bounds),
         *(_order(books, shelf) if bounds.ordered else ()),
@@ -79,11 +82,14 @@ def _loss(books: Books, shelf: Shelf, buried: AbstractSet[int]) -> Iterator[str]
         yield f"buried, and delivered all the same: {_some(both)}"
 
 
-def repeated(shelf: Shelf, outages: Sequence[Outage]) -> tuple[Counter[float], list[int]]:
+def repeated(
+    books: Books, shelf: Shelf, outages: Sequence[Outage]
+) -> tuple[Counter[float], list[int]]:
     """Messages taken again: how many each outage explains, and those that none does.
 
     One explains what was taken shortly before it or while it lasted, and came again since.
     """
+    recent = RECENT + books.slowest
     last: dict[int, float] = {}
     explained: Counter[float] = Counter()
     unexplained: list[int] = []
@@ -93,7 +99,7 @@ def repeated(shelf: Shelf, outages: Sequence[Outage]) -> tuple[Counter[float], l
         if former is None:
             continue
         for outage in outages:
-            if outage.down - RECENT <= former <= outage.up and one.at >= outage.down:
+            if outage.down - recent <= former <= outage.up and one.at >= outage.down:
                 explained[outage.down] += 1
                 break
         else:
@@ -101,9 +107,9 @@ def repeated(shelf: Shelf, outages: Sequence[Outage]) -> tuple[Counter[float], l
     return explained, unexplained
 
 
-def _duplicates(shelf: Shelf, bounds: Bounds) -> Iterator[str]:
+def _duplicates(books: Books, shelf: Shelf, bounds: Bounds) -> Iterator[str]:
     """Each needs an outage, and an outage has few."""
-    explained, unexplained = repeated(shelf, bounds.outages)
+    explained, unexplained = repeated(books, shelf, bounds.outages)
     if len(unexplained) > bounds.duplicates:
         yield (
             f"{len(unexplained)} duplicates, {bounds.duplicates} allowed: {_some(set(unexplained))}"

@@ -193,7 +193,7 @@ def record(
     """Write down the result of a run, if somebody collects them."""
     if not RESULTS:
         return
-    explained, unexplained = oracle.repeated(shelf, outages)
+    explained, unexplained = oracle.repeated(driver.books, shelf, outages)
     line = {
         "row": row,
         "cycles": cycles,

@@ -121,6 +121,12 @@ class Processes:
         return state
 
     @property
+    def overload(self) -> dict[str, Any]:
+        """Floods of more than can be taken, by target."""
+        overload: dict[str, Any] = self.raw["overload"]
+        return overload
+
+    @property
     def messages(self) -> int:
         """How many a round."""
         messages: int = self.raw["load"]["messages"]

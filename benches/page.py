@@ -142,6 +142,7 @@ def page(results: Results) -> str:
         "## Whole processes\n\n" + _processes(processes),
         "## A destination that is dead, then back\n\n" + _backlog(processes.backlog),
         "## Claims that machines share\n\n" + _state(processes.state),
+        "## More than it can take\n\n" + _overload(processes.overload),
         "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,
         "## Stages in Rust\n\n" + _core(results.core),
         "## How it is measured\n\n" + _method(processes),
@@ -320,6 +321,29 @@ def _state(seen: dict[str, Any]) -> str:
         "and what makes the load share the same two cores:\n\n"
         + _table(("messages", "median", "99 of 100"), waits)
     )
+
+
+def _overload(seen: dict[str, Any]) -> str:
+    classes = ("pay", "refund", "authorisation", "user", "passing")
+    head = ("", "sent", "goodput", *classes, "taken ms", "refused ms", "late ms")
+    rows = []
+    for name, target in seen.items():
+        for flood in target["floods"]:
+            shares = [f"{flood['classes'].get(one, 0):.0%}" for one in classes]
+            times = [_ms(flood[one]) for one in ("taken", "refused", "late")]
+            sent = f"{flood['times']:g} × {target['capacity']:,.0f}/s"
+            rows.append((f"wxgate, {name}", sent, f"{flood['goodput']:.0%}", *shares, *times))
+    told = (
+        "An open loop from another processor against a gateway that has one; *capacity* is the"
+        " highest rate at which nothing is refused. *Goodput* is what was acknowledged, of that;"
+        " then what was acknowledged of each class, and the median and 99th percentile from the"
+        " request's leaving to its answer. *Late* is the player's own delay."
+    )
+    return f"{_table(head, rows)}\n{told}\n"
+
+
+def _ms(percentiles: list[float]) -> str:
+    return " / ".join(f"{one:.1f}" for one in percentiles) or "–"
 
 
 def _processes(processes: Processes) -> str:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import backlog
 import load
+import overload
 import peers
 import startup
 import state
@@ -27,16 +28,19 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--backlog", type=int, default=200_000)
+    parser.add_argument("--flood", type=float, default=6.0, help="seconds of each")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.check:
         args.rounds, args.messages, args.starts, args.backlog = 1, 64, 1, 64
+        args.flood = 0.02
     absent = "not asked for" if args.check else peers.install()
     seen = {
         "startup": startup.run(args.starts),
         "load": load.run(args.rounds, args.messages),
         "backlog": backlog.run(args.backlog),
         "state": state.run(args.rounds, args.messages),
+        "overload": overload.run(args.flood),
         "absent": absent,
     }
     if args.out is not None:

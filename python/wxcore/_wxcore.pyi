@@ -617,6 +617,11 @@ class Received:
     @property
     def lifetime(self) -> int:
         """How long a repetition has to be recognised, in milliseconds."""
+    def level(self, epoch: int) -> int:
+        """How important it is when there is too much to do: 0 most, 639 least.
+
+        128 levels for each class, by the user; ``epoch`` changes whose turn it is.
+        """
     @property
     def waits(self) -> bool:
         """Whether an answer is waited for."""

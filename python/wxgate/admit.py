@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from wxcore import Claims as OwnClaims
+
 from wxgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ class Admission:
             self._claims.abandon(message)
             return denied
         return claimed
+
+    def known(self, message: Received, now: int) -> bytes | bool | None:
+        """Return what is known of a message without taking it; None if that is nothing.
+
+        Claims that are shared are not asked: it would cost what taking the message costs.
+        """
+        if not isinstance(self._claims, OwnClaims):
+            return None
+        claimed = self._claims.claim(message, now)
+        if claimed is not True:
+            return claimed
+        self._claims.abandon(message)
+        return None
 
     def _code(self, account: str, nonce: tuple[str, int], now: int) -> str | None:
         if self._nonces is None:

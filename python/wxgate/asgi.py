@@ -44,6 +44,8 @@ async def serve(state: State, scope: Message, receive: Receive, send: Send) -> N
 async def _answer(state: State, scope: Message, receive: Receive) -> Answer:
     path = scope["path"]
     raw = scope["headers"]
+    if (refusal := state.pipeline.refuses_unread(path)) is not None:
+        return refusal
     try:
         async with asyncio.timeout(state.body_timeout):
             body = await _body(raw, receive, state.max_body)

@@ -21,6 +21,7 @@ from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.dispatch.pace import Pacing
 from wxgate.flights import Flights
+from wxgate.guard.overload import Overload, OverloadRules
 from wxgate.journals import folder, left_behind, lend, nodes_of, open_journal, raw_key, recall
 from wxgate.limits import Limits
 from wxgate.metrics import Counters, Layout
@@ -28,6 +29,7 @@ from wxgate.pipeline import Pipeline
 from wxgate.record import Recorder
 from wxgate.refused import RefusalLog
 from wxgate.settings import Settings, core_blob
+from wxgate.turnstile import Turnstile
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from wxcore import Journal
 
     from wxgate.handlers import Registered
+    from wxgate.settings.overload import Overload as OverloadTable
     from wxgate.stores import Claims
     from wxgate.stores.claims import SharedClaims
     from wxgate.stores.limits import SharedLimits
@@ -101,6 +104,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     lend(made, place, raw_key(settings.journal))
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     pacing = _pacing(core, settings, counters)
+    turnstile = _turnstile(settings.overload)
     dispatcher = Dispatcher(
         made.places,
         made.routes,
@@ -109,6 +113,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         tally=counters.tally,
         publish=board.publish,
         pacing=pacing,
+        pressure=turnstile,
     )
     claims = _claims(settings)
     limited = _limits(settings)
@@ -116,7 +121,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     store = _store(settings, claims, limits, shared)
     flights = Flights(core, store or claims, journal, dispatcher, counters)
     recall(journal, store or claims, flights, made, _now())
-    recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up)
+    recorder = Recorder(journal, flights.recorded, flights.failed, shared.give_up, turnstile.turned)
     nonces = _nonces(settings)
     pipeline = Pipeline(
         core,
@@ -125,6 +130,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         flights,
         counters,
         RefusalLog(),
+        turnstile,
         budgets=_budgets(settings),
         max_in_flight=settings.server.max_in_flight,
         limits=limits,
@@ -140,10 +146,17 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         _adopt(one, core, settings, handlers, dead, store or claims, pacing) for one in abandoned
     ]
     status = Status(
-        settings.journal.durability, pipeline, dispatcher, journal, board, claims, store, recorder
+        settings.journal.durability,
+        pipeline,
+        dispatcher,
+        journal,
+        board,
+        claims,
+        store,
+        recorder,
+        turnstile,
     )
     admin = None if shared.admin is None else await Admin.open(shared.admin, status, counters)
-    server = settings.server
     return State(
         pipeline,
         dispatcher,
@@ -159,9 +172,9 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         ),
         store,
         admin,
-        max_body=server.max_body,
-        body_timeout=server.body_timeout,
-        drain=server.drain,
+        max_body=settings.server.max_body,
+        body_timeout=settings.server.body_timeout,
+        drain=settings.server.drain,
     )
 
 
@@ -203,6 +216,11 @@ def _adopt(  # noqa: PLR0913, PLR0917 (wired once)
     )
     dispatcher.resume(journal, journal.orphans())
     return journal, dispatcher
+
+
+def _turnstile(table: OverloadTable) -> Turnstile:
+    rules = OverloadRules(wait=table.wait, down=table.down, up=table.up, turn=table.turn)
+    return Turnstile(asyncio.get_running_loop(), Overload(rules), enabled=table.enabled)
 
 
 def _hear(descriptor: int, stop: Callable[[], None]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wxgate.record import Recorder
     from wxgate.refused import RefusalLog
     from wxgate.stores import Denied, Held
+    from wxgate.turnstile import Turnstile
 
 _PREFIX = "/cb/"
 _FOR_THE_REST_S = 1.0
@@ -34,7 +35,7 @@ _GLANCE_S = 0.02
 class Pipeline:
     """Answers requests. Nothing a stranger sends makes it raise."""
 
-    def __init__(  # noqa: PLR0913 (wired once, in lifespan)
+    def __init__(  # noqa: PLR0913, PLR0917 (wired once, in lifespan)
         self,
         core: Core,
         admission: Admission,
@@ -42,6 +43,7 @@ class Pipeline:
         flights: Flights,
         counters: Counters,
         refusals: RefusalLog,
+        turnstile: Turnstile,
         *,
         budgets: Mapping[str, float],
         max_in_flight: int,
@@ -56,6 +58,8 @@ class Pipeline:
         self._flights = flights
         self._counters = counters
         self._refusals = refusals
+        self._turnstile = turnstile
+        self._overloaded: Answer = core.refusal("admit.overloaded")
         self._budgets = budgets
         platform = any(kind == "component" for _, kind in core.accounts())
         self._shares = Shares(max_in_flight, alone=len(budgets) == 1 and not platform)
@@ -83,6 +87,16 @@ class Pipeline:
         if self._with_forwarded:
             return True
         return bool(self._with_headers) and _place(path)[0] in self._with_headers
+
+    def refuses_unread(self, path: str) -> Answer | None:
+        """Refuse a request before it is read, if there are far too many; those of Pay never."""
+        if not self._turnstile.pressed:
+            return None
+        account = _place(path)[0]
+        if account in self._with_headers or self._turnstile.reads():
+            return None
+        self._note(account, "admit.overloaded")
+        return self._overloaded
 
     async def answer(
         self,
@@ -114,6 +128,8 @@ class Pipeline:
             return self._refuse(account, "admit.draining")
         if (code := self._shares.refusal(message.tenant)) is not None:
             return self._refuse(account, code)
+        if self._turnstile.pressed and (shed := await self._queue(account, message, now)):
+            return shed
         claimed = self._admission.claim(account, message, now)
         if isinstance(claimed, asyncio.Future):
             claimed = await self._hear(claimed, message.tenant)
@@ -126,6 +142,22 @@ class Pipeline:
             return await claimed
         finally:
             self._land(tenant)
+
+    async def _queue(self, account: str, message: Received, now: int) -> Answer | None:
+        """Wait for the turn of a message, or answer it now: with a refusal, as a rule."""
+        if not self._turnstile.admits(message):
+            known = self._admission.known(message, now)
+            if known is None:
+                self._note(account, "admit.overloaded")
+                return self._overloaded
+            # To answer a message that is known costs no more, and ends its tries.
+            return await self._act_on(known, account, message)
+        self._shares.enter(message.tenant)
+        try:
+            await self._turnstile.turn()
+        finally:
+            self._land(message.tenant)
+        return None
 
     def _land(self, tenant: str) -> None:
         self._shares.leave(tenant)

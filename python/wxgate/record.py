@@ -34,15 +34,19 @@ class Recorder:
         recorded: Recorded,
         failed: Failed,
         give_up: Callable[[], None] | None = None,
+        turned: Callable[[float], None] | None = None,
     ) -> None:
         """Call ``recorded`` with the sequence number once a message is durable, or ``failed``.
 
-        ``give_up`` is called once the disk has failed for good.
+        ``give_up`` is called once the disk has failed for good, ``turned`` with how long a turn of
+        the loop took (s).
         """
         self._journal = journal
         self._recorded = recorded
         self._failed = failed
         self._give_up = give_up
+        self._turned = turned
+        self._asked = 0.0
         self._quiet_until = 0.0
         self._unsaid = 0
         self._gathered: list[Flight] = []
@@ -55,6 +59,7 @@ class Recorder:
     def record(self, flight: Flight) -> None:
         """Have a message written with all others of this tick."""
         if not self._gathered:
+            self._asked = time.perf_counter()
             self._loop.call_soon(self._hand_over)
         self._gathered.append(flight)
 
@@ -74,6 +79,8 @@ class Recorder:
 
     def _hand_over(self) -> None:
         flights, self._gathered = self._gathered, []
+        if self._turned is not None:
+            self._turned(time.perf_counter() - self._asked)
         messages = [flight.message for flight in flights if flight.message is not None]
         try:
             first = self._journal.append(messages, time.time_ns() // 1_000_000)

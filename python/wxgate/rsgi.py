@@ -39,6 +39,8 @@ def _hung_up() -> tuple[type[Exception], ...]:
 
 async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
     path = scope.path
+    if (refusal := state.pipeline.refuses_unread(path)) is not None:
+        return refusal
     try:
         async with asyncio.timeout(state.body_timeout):
             body = await _body(scope, protocol, state.max_body)

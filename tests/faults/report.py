@@ -41,8 +41,12 @@ ROWS = {
     "D1": "destination answers 408, 410, 422, 425, 429, 5xx",
     "D2": "one destination slow, hanging, dripping, resetting",
     "D3": "one destination half-open",
+    "D5": "destination up and down in turn",
     "D11": "workers of a stream killed, stopped, and killed by a message",
+    "E10": "1,500 silent connections",
     "E12": "clients leave in the middle of a request",
+    "F1": "several times more messages than can be taken",
+    "F2": "from nothing to a peak and back",
     "F10": "the same seed again",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -237,6 +238,25 @@ def test_d2_one_bad_service(row: str, tmp_path: Path, mode: Mode) -> None:
             await on.drained_into(bad)
             on.sink.shelf.add(bad.shelf)
             await on.end(Bounds(ordered=False))
+
+    uvloop.run(run())
+
+
+def test_d5_flapping(row: str, tmp_path: Path) -> None:
+    """Up and down in turn: its breaker swings no faster than it may, and all arrives in order."""
+    period, shortest = 0.25, 0.05 / 2
+
+    async def run() -> None:
+        async with stand(row, tmp_path) as on:
+            down = Mode(status=503)
+            began = asyncio.get_running_loop().time()
+            on.sink.choose = lambda one: down if int(one.at / period) % 2 else OK
+            await on.driver.run(replace(NOBODY_ASKS, seconds=2.0))
+            opened = (await on.gateway.metrics())["wxgate_dispatch_opened_total"]
+            passed = asyncio.get_running_loop().time() - began
+            on.hold(1 <= opened <= passed / shortest, f"opened {opened} times in {passed:.1f} s")
+            on.sink.choose = lambda _: OK
+            await on.end()
 
     uvloop.run(run())
 

@@ -16,6 +16,7 @@ from wxgate.settings.hub import Hub
 from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS, Settings
+from wxgate.settings.overload import Overload
 from wxgate.settings.redis import Redis
 from wxgate.settings.reference import PAGE, reference
 from wxgate.settings.route import Route, Shard, Share, When
@@ -56,7 +57,7 @@ def test_the_module_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_every_table_is_on_the_page() -> None:
     """A new Struct must be put somewhere."""
-    general = {Server, Journal, State, Redis, Dispatch, Retry, Breaker, Limit}
+    general = {Server, Journal, State, Redis, Overload, Dispatch, Retry, Breaker, Limit}
     routing = {Upstream, Node, Health, Stream, Route, When, Shard, Share}
     assert tables() == {*general, *ACCOUNTS, *routing}
 

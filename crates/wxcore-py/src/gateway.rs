@@ -370,6 +370,13 @@ impl Received {
         Ok(self.delivery()?.lifetime)
     }
 
+    /// How important it is when there is too much to do: 0 most, `LEVELS - 1` least. Within a class by
+    /// the user; `epoch` changes from time to time whose turn it is.
+    fn level(&self, epoch: u64) -> PyResult<u16> {
+        let delivery = self.delivery()?;
+        Ok(delivery.priority.level(&delivery.key, epoch))
+    }
+
     /// Whether an answer is waited for.
     #[getter]
     fn waits(&self) -> PyResult<bool> {

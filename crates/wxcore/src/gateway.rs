@@ -9,6 +9,7 @@ use crate::dialect::pay::PayAccount;
 use crate::dialect::pay_v2::PayV2Account;
 use crate::dialect::push::{self, Place};
 use crate::limit::{Limit, LimitTable, Origin};
+use crate::priority::Priority;
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
 use crate::request::Request;
@@ -55,6 +56,8 @@ pub struct Delivery {
     pub limits: Vec<Limit>,
     /// For a platform: the account on whose behalf.
     pub authorizer: Option<Box<str>>,
+    /// How much depends on it.
+    pub priority: Priority,
 }
 
 impl Delivery {

@@ -29,6 +29,8 @@ pub mod limit;
 
 pub mod event;
 
+pub mod priority;
+
 pub mod admit;
 
 pub mod journal;

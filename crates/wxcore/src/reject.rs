@@ -128,6 +128,8 @@ rejects! {
     Limited = Admit."limited", Tenant, 503;
     /// The account has its fair share of `server.max_in_flight`, and the rest is for the others.
     OverShare = Admit."over_share", Tenant, 503;
+    /// There is more to do than this node can: messages wait too long, and less important ones are refused.
+    Overloaded = Admit."overloaded", Internal, 503;
     /// wxgate is shutting down.
     Draining = Admit."draining", Internal, 503;
     /// The message could not be made durable: a write or sync of the journal failed. WeChat sends it again.

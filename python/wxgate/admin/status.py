@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wxgate.record import Recorder
     from wxgate.stores.claims import SharedClaims
     from wxgate.stores.redis.claims import RedisClaims
+    from wxgate.turnstile import Turnstile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Status:
     claims: Claims | SharedClaims
     store: RedisClaims | None
     recorder: Recorder
+    turnstile: Turnstile | None = None
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
@@ -41,6 +43,7 @@ class Status:
             "draining": draining,
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,
+            "overload": self.turnstile and self.turnstile.standing(),
             "claims": self._claims(),
             "state": {"mode": "alone"} if self.store is None else self.store.report(),
             "journal": journal,

@@ -71,6 +71,7 @@ class Destination:
         self._stopping = False
         self._again_at = 0.0
         self._parked = False
+        self._awaited = False
         self._delivered = self._retried = self._dead = self._lost = 0
         self._told = (0, 0, 0)
 
@@ -87,6 +88,7 @@ class Destination:
     ) -> None:
         """Take a message that has just become durable; called in the order of ``seq``."""
         if wait:
+            self._awaited = True
             self._desk.waiters.assign(seq, self._index)
         item = self._reader.offer(seq, accepted, message, nodes)
         if item is None:
@@ -102,7 +104,7 @@ class Destination:
     def take(self) -> Lane | None:
         """Return the next lane to serve, if any may be served."""
         window, gate, paces = self._window, self._gate, self._paces
-        while window.ready and not (self._parked or self._stopping) and gate.admits(self._now()):
+        while window.ready and self._may_try() and gate.admits(self._now()):
             lane = window.freshest() if gate.closed else window.ready.popleft()
             if (paces is None or paces.admits(lane, self._micros())) and (
                 gate.closed or gate.passes(lane, self._waits, self._now(), self._delivered)
@@ -111,6 +113,13 @@ class Destination:
             window.yield_places(lane)
             self._plan()
         return None
+
+    def _may_try(self) -> bool:
+        """Whether this worker has leave to try anything, whatever the destination does."""
+        if self._parked or self._stopping:
+            return False
+        pressure = self._desk.pressure
+        return not pressure.pressed or self._awaited or len(self._crew) < pressure.tries
 
     async def serve(self, lane: Lane, task: asyncio.Task[None]) -> None:
         """Try to deliver the head of a lane, and with it what may share its batch."""
@@ -308,7 +317,7 @@ class Destination:
 
     def _call(self, count: int = 1) -> None:
         """Have workers look at the lanes that have become ready."""
-        if self._parked or not self._gate.breaker.plain:
+        if self._parked or self._desk.pressure.pressed or not self._gate.breaker.plain:
             self._plan()
         else:
             self._crew.wake(count)
@@ -332,11 +341,19 @@ class Destination:
             window.ready.extendleft(due)
         if self._reader.wants and not self._parked and now >= self._again_at:
             self._read()
-        if window.ready and not self._parked and self._gate.admits(now):
-            ready = len(window.ready)
-            self._crew.wake(ready if self._gate.breaker.plain else min(ready, self._gate.room))
+        if window.ready and self._may_try() and self._gate.admits(now):
+            self._crew.wake(self._free(len(window.ready)))
         self._crew.watch()
         self._timer.set(self._next())
+
+    def _free(self, ready: int) -> int:
+        """For how many lanes, of so many, workers are to be woken."""
+        if not self._gate.breaker.plain:
+            ready = min(ready, self._gate.room)
+        pressure = self._desk.pressure
+        if pressure.pressed and not self._awaited:
+            ready = min(ready, max(0, pressure.tries - len(self._crew)))
+        return ready
 
     def _figures(self) -> tuple[int, ...]:
         """What is published, in the order of ``board.COLUMNS``."""
@@ -405,6 +422,10 @@ class Destination:
         return min((time for time in times if time is not None), default=None)
 
     # From outside
+
+    def look(self) -> None:
+        """See what may be done now."""
+        self._plan()
 
     def unpark(self) -> None:
         """Try again in spite of a 410."""

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wxgate.dispatch.destination import Destination
-from wxgate.dispatch.place import Desk
+from wxgate.dispatch.place import Desk, NoPressure
 from wxgate.dispatch.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wxgate.dispatch.message import DeadLetters, Live, Log
     from wxgate.dispatch.pace import Pacing
-    from wxgate.dispatch.place import Place, Standing, Tally
+    from wxgate.dispatch.place import Place, Pressure, Standing, Tally
     from wxgate.dispatch.reader import Nodes
 
 
@@ -43,21 +43,24 @@ class Dispatcher:
         random: Callable[[], float] = random_module.random,
         publish: Callable[[int, Sequence[int]], None] | None = None,
         pacing: Pacing | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
         """Deliver to ``places``, whose order is the journal's; ``routes`` lead to them by index.
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
         ``clock`` tells milliseconds since 1970. Once per tick ``tally`` is told what became of
-        deliveries, and ``publish`` how a destination stands that has changed. ``pacing`` has the
+        deliveries, and ``publish`` how a destination stands that has changed. Under ``pressure``
+        deliveries that nobody waits for stand back, until ``relieve`` is called. ``pacing`` has the
         limits under which messages are delivered.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
-        told = (tally, publish or _nobody)
+        told = (tally, publish or _nobody, pressure or NoPressure())
         self._desk = Desk(loop, self._waiters, dead, nodes, clock, random, *told, pacing)
         self._destinations = [
             Destination(index, place, self._desk) for index, place in enumerate(places)
         ]
+        self._desk.pressure.relieved = self.relieve
         self._by_route = [self._destinations[index] for index in routes]
         self.orphans: tuple[str, ...] = ()
         """Destinations that the journal holds messages for and that are no longer configured."""
@@ -108,6 +111,11 @@ class Dispatcher:
         if destination is not None:
             self._waiters.assign(seq, destination)
         return answer
+
+    def relieve(self) -> None:
+        """Go on with what stood back under pressure."""
+        for destination in self._destinations:
+            destination.look()
 
     def unpark(self, name: str) -> bool:
         """Try a parked destination again; False if there is none of that name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wxgate.dispatch.retry import Schedule
 from wxgate.guard.breaker import Rules
@@ -50,6 +50,29 @@ class Place:
     limits: Limits = field(default_factory=Limits)
 
 
+class Pressure(Protocol):
+    """Whether others have more need of the loop."""
+
+    relieved: Callable[[], None]
+    """Called once they have no longer."""
+
+    @property
+    def pressed(self) -> bool:
+        """Whether they have."""
+
+    @property
+    def tries(self) -> int:
+        """How many tries may then be open at once to a destination for which nobody waits."""
+
+
+class NoPressure:
+    """Where nobody has."""
+
+    pressed = False
+    tries = 0
+    relieved: Callable[[], None]
+
+
 @dataclass(slots=True)
 class Desk:
     """What the destinations of one worker share."""
@@ -64,6 +87,7 @@ class Desk:
     tally: Tally
     publish: Callable[[int, Sequence[int]], None]
     """Takes the figures of a destination, by index, in the order of ``board.COLUMNS``."""
+    pressure: Pressure
     pacing: Pacing | None = None
     """Limits under which messages are delivered, if there are any."""
     last: int = 0

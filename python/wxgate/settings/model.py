@@ -9,6 +9,7 @@ from wxgate.settings.account import AnyAccount
 from wxgate.settings.dispatch import Dispatch
 from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
+from wxgate.settings.overload import Overload
 from wxgate.settings.pay import Partner, Pay, PayV2
 from wxgate.settings.push import Component, MiniProgram, Official, WeCom, WeComSuite
 from wxgate.settings.redis import RedisPlace
@@ -40,6 +41,7 @@ class Settings(Table, frozen=True, kw_only=True):
     server: Server = Server()
     journal: Journal = Journal()
     state: State = State()
+    overload: Overload = Overload()
     dispatch: Dispatch = Dispatch()
     account: dict[Name, Account]
     upstream: dict[Name, Upstream] = msgspec.field(default_factory=dict)

@@ -15,6 +15,7 @@ from wxgate.settings.hints import describe, meta
 from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
+from wxgate.settings.overload import Overload
 from wxgate.settings.redis import Redis, RedisPlace
 from wxgate.settings.route import Route, Shard, Share, When
 from wxgate.settings.samples import about, default
@@ -61,6 +62,7 @@ def reference() -> str:
         _section("## `[server]`", Server),
         _section("## `[journal]`", Journal),
         _section("## `[state]`", State),
+        _section("## `[overload]`", Overload),
         _section("### `redis`", Redis),
         _ACCOUNTS,
         *(_section(f'### `kind = "{kind.kind}"`', kind) for kind in ACCOUNTS),

@@ -7,6 +7,7 @@ use crate::admit;
 use crate::event::{self, Head};
 use crate::fields::Fields;
 use crate::gateway::{Delivery, Received, Rules};
+use crate::priority::Priority;
 use crate::reject::Reject;
 use crate::reply::{Answer, ReplyTo};
 use crate::request::Request;
@@ -88,6 +89,7 @@ impl Notice<'_> {
             lifetime: admit::PAY_LIFETIME_MS,
             limits,
             authorizer: None,
+            priority: Priority::of_notice(self.kind, &self.name),
             key,
             id,
         })))

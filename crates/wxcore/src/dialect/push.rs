@@ -9,6 +9,7 @@ use crate::event::{self, Head};
 use crate::gateway::{Delivery, Received, Rules};
 use crate::open::{Opened, open};
 use crate::parse::{Message, parse};
+use crate::priority::Priority;
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyTo};
 use crate::request::{Query, Request};
@@ -101,7 +102,9 @@ impl Push<'_> {
             tick: request.now.0,
         };
         let (destinations, limits) = rules.apply(self, keys, request, self.place.authorizer)?;
-        let type_name = event::type_name(self.account.kind.name(), &self.message.type_name());
+        let name = self.message.type_name();
+        let priority = Priority::of_push(&name, self.message.info_type().is_some());
+        let type_name = event::type_name(self.account.kind.name(), &name);
         let head = Head {
             id: &id,
             account: &self.account.name,
@@ -126,6 +129,7 @@ impl Push<'_> {
             lifetime,
             limits,
             authorizer: self.place.authorizer.map(Into::into),
+            priority,
             id,
         })
     }

@@ -1,0 +1,148 @@
+"""Which messages are refused when there are too many. Pure: time is an argument, in seconds.
+
+After the overload control of WeChat's own back end, DAGOR (Zhou et al., 2018): too much is when
+what is let in has to queue for too long. Then, window by window, the level from which on messages
+are refused goes down until what is let in is what can be served, and comes back in small steps.
+Levels are classes by business, and users by hash within a class: whoever gets through, gets through
+with all of one conversation.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+LEVELS = 640
+"""As many as ``wxcore`` tells apart; 128 of them to a class, the most important first."""
+CLASSES = ("pay", "refund", "authorisation", "user", "passing")
+"""What the levels of a class are called together."""
+PER_CLASS = LEVELS // len(CLASSES)
+_USERS = CLASSES.index("user") * PER_CLASS
+_LEAST_ROOM = 32
+_URGENT_ROOM = 4
+"""As many times longer may the queue be for what comes before users' messages."""
+_WAITS = 2
+"""For so many times the wait that is allowed on average the queue has room."""
+_LEAST_READ = 0.02
+_READ_LESS = 0.7
+_READ_MORE = 1.1
+
+
+def refused_from(level: int) -> str:
+    """Name the class that a level belongs to, and the part of its users that gets through."""
+    name = CLASSES[level // PER_CLASS]
+    return f"{name}, but for {level % PER_CLASS / PER_CLASS:.0%} of its users"
+
+
+class OverloadRules(msgspec.Struct, frozen=True, kw_only=True):
+    """When there is too much, and how fast the level moves."""
+
+    wait: float = 0.02
+    """Seconds of queueing, on average of a window, above which less is let in."""
+    down: float = 0.05
+    """By which share less is let in after a window in which there was too much."""
+    up: float = 0.03
+    """By which share more after one in which there was not."""
+    turn: float = 0.01
+    """Seconds of a turn of the event loop, on average, above which fewer requests are read."""
+
+
+class Overload:
+    """The level of admission, and what is counted to move it."""
+
+    __slots__ = (
+        "_credit",
+        "_in",
+        "_room",
+        "_rules",
+        "_seen",
+        "_served",
+        "_waited",
+        "level",
+        "read",
+    )
+
+    def __init__(self, rules: OverloadRules) -> None:
+        """Let everything in."""
+        self._rules = rules
+        self.level = LEVELS
+        """Messages of this level and above are refused."""
+        self.read = 1.0
+        """The share of requests that are read at all: to refuse the others costs least."""
+        self._credit = 0.0
+        self._room = _LEAST_ROOM
+        self._start_window()
+
+    def _start_window(self) -> None:
+        self._seen = [0] * LEVELS
+        self._in = 0
+        self._served = 0
+        self._waited = 0.0
+
+    @property
+    def admits_all(self) -> bool:
+        """Whether nothing is refused."""
+        return self.level >= LEVELS and self.read >= 1.0
+
+    def reads(self) -> bool:
+        """Whether a request is read, or refused as it comes: evenly, so that a retry may pass."""
+        self._credit += self.read
+        if self._credit < 1.0:
+            return False
+        self._credit -= 1.0
+        return True
+
+    def admits(self, level: int, queued: int) -> bool:
+        """Whether a message may queue behind so many others; each is asked for once.
+
+        Before a window has shown what can be served, the queue's length is what bounds the wait.
+        """
+        self._seen[level] += 1
+        room = self._room if level >= _USERS else self._room * _URGENT_ROOM
+        if level >= self.level or queued >= room:
+            return False
+        self._in += 1
+        return True
+
+    def served(self, waited: float) -> None:
+        """Note that a message need queue no longer, after so many seconds."""
+        self._served += 1
+        self._waited += waited
+
+    def end_window(self, seconds: float, turn: float, oldest: float, queued: int) -> None:
+        """Move level and share after a window of so many seconds.
+
+        ``turn`` is how long a turn of the loop took on average, ``oldest`` for how long what
+        queues first has queued by now, and ``queued`` how many do.
+        """
+        if turn > self._rules.turn:
+            self.read = max(_LEAST_READ, self.read * _READ_LESS)
+        else:
+            self.read = min(1.0, self.read * _READ_MORE)
+        waited = max(self._waited / self._served if self._served else 0.0, oldest)
+        if waited > self._rules.wait:
+            # Part of the next window belongs to those who queue already.
+            few = self._served * (1 - self._rules.down) - queued / 4
+            self._lower(max(few, self._served / 2))
+        elif self.level < LEVELS:
+            self._raise(self._in * self._rules.up)
+        if self._served:
+            self._room = max(_LEAST_ROOM, round(_WAITS * self._rules.wait * self._served / seconds))
+        self._start_window()
+
+    def _lower(self, few: float) -> None:
+        """Let in, of messages like those of this window, no more than so many; never none."""
+        total = 0
+        for level in range(self.level):
+            total += self._seen[level]
+            if total > few:
+                self.level = max(1, level)
+                return
+
+    def _raise(self, more: float) -> None:
+        """Let in so many more of messages like those of this window, or one level at least."""
+        total = 0
+        while self.level < LEVELS:
+            total += self._seen[self.level]
+            self.level += 1
+            if total > more:
+                return

@@ -1,0 +1,156 @@
+"""Stage admit, when the event loop is behind: new messages take turns, and too many are refused.
+
+As long as each turn of the loop is short, a message passes without a trace. When one takes too long
+the loop is pressed: then only so many messages begin with each turn, the others queue, and
+deliveries that nobody waits for stand back. Turns become short again, and a message that has to be
+refused is refused at once instead of after everything that came before it. How long messages queue
+is what moves the level of admission.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from wxgate.guard.overload import LEVELS, refused_from
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from wxcore._wxcore import Received
+
+    from wxgate.guard.overload import Overload
+
+_LONG = 0.003
+"""Seconds of a turn of the loop from which on it is pressed."""
+_SHORT = 0.002
+"""Seconds that no turn may take for a whole window before it is pressed no longer."""
+_WINDOW = 0.1
+"""Seconds after which the level moves, while it is pressed."""
+_EACH_TURN = 8
+"""Messages that begin with each turn while it is pressed."""
+_TRIES = 4
+"""Deliveries open at once to each destination while it is pressed."""
+_BEAT = 0.002
+"""Seconds between two looks at how late the loop is, while it is pressed."""
+_EPOCH_S = 3600
+"""How long users keep their levels."""
+
+
+class Turnstile:
+    """Stands before the journal. One for each worker, used on its loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        overload: Overload,
+        *,
+        enabled: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Not pressed, and never so unless ``enabled``.
+
+        ``clock`` and ``wall`` tell seconds, the latter since 1970.
+        """
+        self._long = _LONG if enabled else math.inf
+        self._loop = loop
+        self._overload = overload
+        self._clock = clock
+        self._wall = wall
+        self._queue: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._due = 0.0
+        self._longest = self._turned = 0.0
+        self._turns = 0
+        self._epoch = 0
+        self.pressed = False
+        self.tries = sys.maxsize
+        """How many deliveries may be open at once to a destination for which nobody waits."""
+        self.relieved: Callable[[], None] = _nothing
+        """Called once more deliveries may be open."""
+
+    def standing(self) -> dict[str, object]:
+        """How it stands, for the operator."""
+        overload = self._overload
+        return {
+            "pressed": self.pressed,
+            "queued": len(self._queue),
+            "refuses_from": None if overload.level >= LEVELS else refused_from(overload.level),
+            "reads": round(overload.read, 2),
+        }
+
+    def turned(self, seconds: float) -> None:
+        """Note how long a turn of the loop took, as far as that is known."""
+        self._turns += 1
+        self._turned += seconds
+        if seconds > self._longest:
+            self._longest = seconds
+            if seconds > self._long and not self.pressed:
+                self._press()
+
+    def reads(self) -> bool:
+        """Whether a request is to be read; to be asked while pressed."""
+        return self._overload.read >= 1.0 or self._overload.reads()
+
+    def admits(self, message: Received) -> bool:
+        """Whether a message may take its turn; to be asked while pressed."""
+        return self._overload.admits(message.level(self._epoch), len(self._queue))
+
+    async def turn(self) -> None:
+        """Wait for the turn of a message that was admitted."""
+        if not self._queue:
+            self._loop.call_soon(self._let_in)
+        future = self._loop.create_future()
+        self._queue.append((self._clock(), future))
+        await future
+
+    def _let_in(self) -> None:
+        now = self._clock()
+        queue = self._queue
+        for _ in range(min(_EACH_TURN, len(queue))):
+            since, future = queue.popleft()
+            self._overload.served(now - since)
+            if not future.done():
+                future.set_result(None)
+        if queue:
+            self._loop.call_soon(self._let_in)
+
+    def _press(self) -> None:
+        self.pressed = True
+        self._turned, self._turns = 0.0, 0
+        self._due = self._clock()
+        self.tries = _TRIES
+        self._epoch = int(self._wall()) // _EPOCH_S
+        self._loop.call_later(_WINDOW, self._end_window)
+        self._beat()
+
+    def _beat(self) -> None:
+        """Measure how late the loop is, whether messages come to be recorded or not."""
+        now = self._clock()
+        self.turned(now - self._due)
+        if self.pressed:
+            self._due = now + _BEAT
+            self._loop.call_later(_BEAT, self._beat)
+
+    def _end_window(self) -> None:
+        oldest = self._clock() - self._queue[0][0] if self._queue else 0.0
+        turn = self._turned / self._turns if self._turns else 0.0
+        self._overload.end_window(_WINDOW, turn, oldest, len(self._queue))
+        calm = self._longest < _SHORT and not self._queue and self._overload.admits_all
+        self._longest = self._turned = 0.0
+        self._turns = 0
+        if calm:
+            self.pressed = False
+            self.tries = sys.maxsize
+            self.relieved()
+        else:
+            self._epoch = int(self._wall()) // _EPOCH_S
+            self._loop.call_later(_WINDOW, self._end_window)
+
+
+def _nothing() -> None:
+    """Nobody has to be told."""

@@ -1,0 +1,113 @@
+"""The level of admission: what moves it, and where it comes to rest."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from wxgate.guard.overload import CLASSES, LEVELS, PER_CLASS, Overload, OverloadRules, refused_from
+
+RULES = OverloadRules(wait=0.02, down=0.05, up=0.01, turn=0.01)
+MIX = {"pay": 6, "refund": 2, "authorisation": 2, "user": 75, "passing": 15}
+
+
+class Server:
+    """Serves so many messages a window, in the order in which they were let in."""
+
+    def __init__(self, capacity: int) -> None:
+        """Serve nobody yet."""
+        self.overload = Overload(RULES)
+        self.capacity = capacity
+        self.backlog = 0
+        self.chance = random.Random(1)  # noqa: S311 (a run that can be repeated)
+
+    def window(self, arriving: int) -> Counter[str]:
+        """Let a window pass; return what was let in of each class."""
+        kinds = self.chance.choices(list(MIX), list(MIX.values()), k=arriving)
+        let_in: Counter[str] = Counter()
+        may_serve = 0.0
+        for kind in kinds:
+            level = CLASSES.index(kind) * PER_CLASS + self.chance.randrange(PER_CLASS)
+            if self.overload.admits(level, self.backlog):
+                let_in[kind] += 1
+                self.backlog += 1
+            may_serve += self.capacity / arriving
+            while self.backlog and may_serve >= 1:
+                may_serve -= 1
+                self.overload.served(self.backlog / self.capacity * 0.1)
+                self.backlog -= 1
+            may_serve = min(may_serve, 1.0)
+        oldest = self.backlog / self.capacity * 0.1
+        self.overload.end_window(0.1, 0.002, oldest, self.backlog)
+        return let_in
+
+
+@pytest.mark.parametrize("times", [1.5, 3, 10])
+def test_what_is_served_stays_near_what_can_be(times: float) -> None:
+    """F1: under any load nine tenths of the capacity are used, by the most important messages."""
+    server = Server(1000)
+    for _ in range(30):
+        server.window(round(1000 * times))
+    let_in: Counter[str] = Counter()
+    for _ in range(20):
+        let_in += server.window(round(1000 * times))
+    assert 0.9 * 20_000 <= let_in.total() <= 1.1 * 20_000
+    share = {kind: let_in[kind] / (MIX[kind] / 100 * 20_000 * times) for kind in MIX}
+    ordered = [share[kind] for kind in CLASSES]
+    for upper, lower in pairwise(ordered):
+        # Less is let in of a class only once nothing is of the next; the level moves meanwhile.
+        assert upper >= lower - 0.05, share
+    assert share["passing"] < 0.7
+    assert server.overload.level < LEVELS
+
+
+def test_it_is_found_within_a_second_and_given_back_in_time() -> None:
+    """Ten windows later no more waits than may; after the flood all are let in again."""
+    server = Server(1000)
+    for _ in range(10):
+        server.window(5000)
+    assert server.backlog <= 1000
+    windows = 0
+    while not server.overload.admits_all:
+        server.window(500)
+        windows += 1
+    assert 10 < windows < LEVELS
+
+
+def test_without_waiting_nothing_is_refused() -> None:
+    """However many come."""
+    server = Server(1000)
+    assert sum(server.window(999).total() for _ in range(50)) == 50 * 999
+
+
+def test_one_user_stays_in_or_out() -> None:
+    """The level is between users, not between messages."""
+    overload = Overload(RULES)
+    overload.level = 3 * PER_CLASS + 64
+    assert overload.admits(3 * PER_CLASS + 63, 0)
+    assert not overload.admits(3 * PER_CLASS + 64, 0)
+    assert refused_from(overload.level) == "user, but for 50% of its users"
+
+
+def test_the_most_important_level_is_always_let_in() -> None:
+    """Whatever happens."""
+    overload = Overload(RULES)
+    for _ in range(1000):
+        overload.admits(0, 0)
+        overload.end_window(0.1, 5.0, 5.0, 9)
+    assert overload.level == 1
+    assert overload.admits(0, 0)
+
+
+def test_where_reading_takes_too_long_less_is_read() -> None:
+    """Evenly, and as soon as turns are short again more of it."""
+    overload = Overload(RULES)
+    assert all(overload.reads() for _ in range(100))
+    for _ in range(4):
+        overload.end_window(0.1, 0.05, 0.0, 0)
+    assert sum(overload.reads() for _ in range(1000)) == pytest.approx(240, abs=1)
+    for _ in range(60):
+        overload.end_window(0.1, 0.001, 0.0, 0)
+    assert overload.admits_all

@@ -1,0 +1,91 @@
+"""Turns: when messages have to take them, how many begin with each, and when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dispatch.clockwork import loop, play
+from wxgate.guard.overload import Overload, OverloadRules
+from wxgate.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def turnstile(relieved: Callable[[], None] = lambda: None) -> Turnstile:
+    """One whose clock is that of the test."""
+    one = Turnstile(loop(), Overload(OverloadRules()), clock=loop().time, wall=loop().time)
+    one.relieved = relieved
+    return one
+
+
+def test_short_turns_press_nobody() -> None:
+    """The third millisecond is the first that counts."""
+
+    async def run() -> None:
+        one = turnstile()
+        one.turned(0.0029)
+        assert not one.pressed
+        one.turned(0.0031)
+        assert one.pressed
+
+    play(run())
+
+
+def test_it_ends_after_a_window_of_short_turns() -> None:
+    """Then whoever stood back is told, once."""
+
+    async def run() -> None:
+        told: list[float] = []
+        one = turnstile(lambda: told.append(loop().time()))
+        start = loop().time()
+        one.turned(0.05)
+        assert one.tries < 10
+        await loop().rest()
+        assert not one.pressed
+        assert one.standing()["pressed"] is False
+        assert [round(at - start, 1) for at in told] == [0.2]
+
+    play(run())
+
+
+def test_few_begin_with_each_turn_in_the_order_of_their_coming() -> None:
+    """The loop turns in between: whoever comes then is seen at once."""
+
+    async def run() -> None:
+        one = turnstile()
+        one.turned(0.05)
+        begun: list[int] = []
+
+        async def message(number: int) -> None:
+            await one.turn()
+            begun.append(number)
+
+        tasks = [asyncio.create_task(message(number)) for number in range(20)]
+        seen = []
+        while len(begun) < 20:
+            await asyncio.sleep(0)
+            seen.append(len(begun))
+        await asyncio.gather(*tasks)
+        assert begun == list(range(20))
+        assert sorted({8, 16, 20} & set(seen)) == [8, 16, 20]
+        assert set(seen) <= {0, 8, 16, 20}
+        await loop().rest()
+
+    play(run())
+
+
+def test_who_hangs_up_while_waiting_holds_up_nobody() -> None:
+    """Its turn passes."""
+
+    async def run() -> None:
+        one = turnstile()
+        one.turned(0.05)
+        first, second = (asyncio.create_task(one.turn()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        await second
+        await loop().rest()
+
+    play(run())

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 STORMY = Load(rate=250, seconds=10**6, duplicates=0.4, duplicates_within=0.3)
 """Four messages in ten are sent once more, as a rule to another gateway."""
 BUDGET = 0.3
-"""Seconds for the store. The default of 20 ms is for a machine of its own: here other work would look
-like a fault of the store's, before and after that of the row."""
+"""Seconds for the store. The default of 20 ms is for a machine of its own: here other work would
+look like a fault of the store's, before and after that of the row."""
 PATIENT = 1.0
 """The same where the store has no fault at all."""
 HASTY = replace(STORMY, duplicates_within=0.002)

@@ -221,6 +221,8 @@ class RedisClaims:
         await self.settle(_CLOSE_WITHIN_S)
         self._recovery.stop()
         self._exchange.close()
+        # One turn of the loop, in which the connection is closed for good.
+        await asyncio.sleep(0)
 
     def _publish(self) -> None:
         self.panel.publish(shared=self.is_shared, untold=self._recovery.waiting, tally=self.tally)

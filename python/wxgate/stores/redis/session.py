@@ -121,6 +121,11 @@ async def open_link(address: Address, login: Login, within: float = _WITHIN_S) -
         if link is not None:
             link.close()
         raise UnreachableError(_reason(address, error)) from None
+    except BaseException:
+        # Whoever waits for us has no more time.
+        if link is not None:
+            link.close()
+        raise
     return link
 
 

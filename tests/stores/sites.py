@@ -105,18 +105,29 @@ class RedisSite(Clock):
     lease_ms = 4_000
     forgets = True
 
-    def __init__(self, server: Server, url: str = "", **settings: Any) -> None:
-        """Use an empty server; ``url`` if gateways find it in another way."""
+    def __init__(
+        self, server: Server, url: str = "", workers: Path | None = None, **settings: Any
+    ) -> None:
+        """Use an empty server; ``url`` if gateways find it in another way.
+
+        With ``workers`` each gateway has several, which share a file in that folder.
+        """
         super().__init__()
         self._server = server
         self.settings = Redis(
             url=RedisUrl.parse(url or server.url), **{"budget": 1.0, "lease": 4.0, **settings}
         )
         self.nodes: list[RedisClaims] = []
+        self._workers = workers
+        self._files: list[SharedClaims] = []
 
     async def node(self) -> RedisClaims:
         """Start one more gateway's."""
-        node = RedisClaims(self.settings, Claims(10_000, 1 << 20, self.now))
+        local: Any = Claims(10_000, 1 << 20, self.now)
+        if self._workers is not None:
+            local = SharedClaims(self._workers / f"{len(self._files)}.sqlite3")
+            self._files.append(local)
+        node = RedisClaims(self.settings, local)
         self.nodes.append(node)
         await node.open()
         assert node.is_shared, node.report()
@@ -154,6 +165,8 @@ class RedisSite(Clock):
         """Close."""
         for node in self.nodes:
             await node.aclose()
+        for file in self._files:
+            file.close()
 
 
 async def until(holds: Any, patience: float = PATIENCE) -> None:

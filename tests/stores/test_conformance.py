@@ -59,3 +59,15 @@ class TestCluster(ClaimsConformance):
         """The primary that has the slot of every key."""
         holder = self._cluster.holder(self._cluster.slot("{wx}"))
         return RedisSite(holder, self._cluster.url)
+
+
+class TestRedisBeforeWorkers(ClaimsConformance):
+    """``RedisClaims`` in front of what the workers of a machine share."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, redis_server: Server, tmp_path: Path) -> None:
+        self._server, self._path = redis_server, tmp_path
+
+    def site(self) -> RedisSite:
+        """A server, and a file for each machine."""
+        return RedisSite(self._server, workers=self._path)

@@ -244,9 +244,8 @@ class Exchange:
             case "MOVED" if self.session is not None:
                 self._place.moved(target(error, self.session.address))
                 self.session.link.close("the slot has moved")
-            case "ASK":
-                self._spawn(self._ask_elsewhere(run, error))
-            case "TRYAGAIN":
+            case "ASK" | "TRYAGAIN":
+                # A call has old keys and new ones: no primary takes it until the move is over.
                 self._loop.call_later(_AGAIN_S, self._send_again, run)
             case _:
                 self.fail(error)
@@ -254,27 +253,6 @@ class Exchange:
     def _send_again(self, run: Run) -> None:
         if not run.is_over and self.session is not None:
             self.session.link.send(run.written, partial(self._answered, run))
-
-    async def _ask_elsewhere(self, run: Run, error: str) -> None:
-        """Ask the server that a Cluster is moving the slot to, for this once."""
-        address = target(error, self.session.address if self.session else ("", 0))
-        if address is None:
-            self.fail(error)
-            return
-        try:
-            session = await self._place.beside(address)
-        except StoreError as problem:
-            self.fail(str(problem))
-            return
-        try:
-            await session.link.ask(b"ASKING")
-            answer: asyncio.Future[object] = self._loop.create_future()
-            session.link.send(run.written, partial(_tell, answer))
-            self._answered(run, await answer)
-        except (ReplyError, LostError) as problem:
-            self.fail(str(problem))
-        finally:
-            session.link.close()
 
     def _lost(self) -> None:
         self.session = None
@@ -293,8 +271,8 @@ class Exchange:
                     self.fail(str(error))
                     return
                 await asyncio.sleep(_REOPEN_S)
-        if not self.in_use:
-            session.link.close()
+        if not self.in_use or self.session is not None:
+            session.link.close()  # others were quicker
             return
         self._tally.reconnects += 1
         self.session = session
@@ -326,8 +304,3 @@ class Exchange:
 
 _NEW = ord("n")
 _WITH_MORE = frozenset(b"ax")
-
-
-def _tell(future: asyncio.Future[object], answer: object) -> None:
-    if not future.done():
-        future.set_result(answer)

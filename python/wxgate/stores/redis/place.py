@@ -40,10 +40,6 @@ class Place:
             raise UnreachableError(reason)
         return session
 
-    async def beside(self, address: Address) -> Session:
-        """Connect to a server that a Cluster has named for one call."""
-        return await open_session(address, self._server)
-
     def moved(self, address: Address | None) -> None:
         """Look there the next time, once: a Cluster has said so."""
         self._moved = address

@@ -25,6 +25,7 @@ from wxcore import Envelope, _wxcore
 from wxgate import Gateway
 from wxgate.cli import COMMANDS, main
 from wxgate.dispatch import Board
+from wxgate.history import History
 from wxgate.metrics import Counters, Layout
 from wxgate.settings import core_blob, core_problems, load
 from wxgate.settings.template import template
@@ -158,6 +159,9 @@ def test_every_configuration_loads(toml: str, desk: Path) -> None:
     """Python reads it and the core compiles it."""
     path = desk / "shown.toml"
     path.write_text(toml)
+    for name in re.findall(r'"file:(secrets/\w+)"', toml):
+        (desk / name).parent.mkdir(exist_ok=True)
+        (desk / name).write_text(AES_KEY if "aes_key" in name else TOKEN)
     assert core_problems(load(path, environ_of(toml))) == []
 
 
@@ -302,7 +306,7 @@ def test_every_metric_is_explained() -> None:
     """The page of operations has them all, and no other."""
     page = Path("docs/operations.md")
     counters = Counters(Layout(["shop"], ["log:"], 1))
-    blocks = [*Board(["log:"], 1).render(), *Panel().render()]
+    blocks = [*Board(["log:"], 1).render(), *Panel().render(), *History().render()]
     shown = "\n".join([counters.render(), *blocks])
     rendered = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     assert set(re.findall(r"^\| `(wxgate_\w+)`", text_of(page), re.MULTILINE)) == rendered

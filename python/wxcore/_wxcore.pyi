@@ -472,11 +472,12 @@ def reasons() -> list[tuple[str, str, int, str]]:
 class Gateway:
     """All accounts and routes of a configuration, compiled.
 
-    ``config`` is the JSON that ``wxgate.settings.core_blob`` writes. Raises ``ValueError`` naming
-    every problem.
+    ``config`` is the JSON that ``wxgate.settings.core_blob`` writes; ``places`` says for each route
+    which destination of the journal it leads to, without it each has its own. Raises ``ValueError``
+    naming every problem.
     """
 
-    def __new__(cls, config: bytes) -> Gateway: ...
+    def __new__(cls, config: bytes, places: Sequence[int] | None = None) -> Gateway: ...
     def receive(
         self,
         account: str,
@@ -493,11 +494,6 @@ class Gateway:
         ``query`` is the raw query string; ``headers`` are needed where ``needs_headers``;
         ``now`` is in milliseconds since 1970; ``peer`` is the address that called, if
         ``needs_source``. Never raises for anything a stranger can send.
-        """
-    def reply(self, message: Received, spec: bytes, now: int) -> tuple[int, str, bytes, str | None]:
-        """Turn a service's answer into ``(status, content_type, body, code)``.
-
-        Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
         """
     def nodes(
         self, route: int, key: str, account: str, message_id: str, seq: int, event: bytes
@@ -613,7 +609,15 @@ class Received:
         """The routing key."""
     @property
     def destinations(self) -> list[tuple[int, list[int], bool]]:
-        """Where it goes: ``(route, nodes, wait)`` by index, the chosen node first."""
+        """Where it goes: ``(place, nodes, wait)`` by index, the chosen node first."""
+    def is_of(self, gateway: Gateway) -> bool:
+        """Whether ``gateway`` is the one that made this event."""
+    def reply(self, spec: bytes, now: int) -> tuple[int, str, bytes, str | None]:
+        """Turn a service's answer into ``(status, content_type, body, code)``.
+
+        Without a reply that is the acknowledgement; if ``spec`` is not a reply, ``code`` says why.
+        Sealed with the keys of the gateway that made the event.
+        """
     @property
     def lifetime(self) -> int:
         """How long a repetition has to be recognised, in milliseconds."""
@@ -735,9 +739,14 @@ class Journal:
         """Open or create a journal at ``now`` (ms), with the exclusive lock of its folder.
 
         ``options`` is JSON: ``segment_bytes``, ``durability`` (``"buffer"``, ``"data"``,
-        ``"full"``), ``max_bytes``, ``retain_ms``, ``retain_bytes``, ``destinations`` (names) and
-        ``routes`` (for each route the index of its destination). ``key`` (32 bytes) seals at rest.
-        Raises ``JournalError``, or ``ValueError`` for the options.
+        ``"full"``), ``max_bytes``, ``retain_ms``, ``retain_bytes`` and ``destinations`` (names, by
+        their indexes). ``key`` (32 bytes) seals at rest. Raises ``JournalError``, or ``ValueError``
+        for the options.
+        """
+    def extend(self, names: Sequence[str]) -> list[int]:
+        """Return the indexes of destinations by name; new names are given the next ones.
+
+        Raises ``JournalError`` if there are too many.
         """
     def fileno(self) -> int:
         """A descriptor that becomes readable after each commit; ``progress`` empties it."""

@@ -35,6 +35,24 @@ class Admission:
         self._nonces = nonces
         self._limits = limits
 
+    def remember_nonces(self, nonces: Nonces) -> None:
+        """Ask these from now on: there are partners now."""
+        self._nonces = nonces
+
+    def limit(self, limits: Limits) -> None:
+        """Ask these from now on: there are limits now."""
+        self._limits = limits
+
+    def close(self) -> None:
+        """Close what is open in files."""
+        if self._nonces is not None:
+            self._nonces.close()
+
+    @property
+    def knows_nonces(self) -> bool:
+        """Whether partners' calls can be taken."""
+        return self._nonces is not None
+
     def claim(self, account: str, message: Received, now: int) -> Claimed | Future[Held | Denied]:
         """Ask for a message at ``now`` (ms).
 

@@ -47,8 +47,8 @@ async def _answer(state: State, scope: Message, receive: Receive) -> Answer:
     if (refusal := state.pipeline.refuses_unread(path)) is not None:
         return refusal
     try:
-        async with asyncio.timeout(state.body_timeout):
-            body = await _body(raw, receive, state.max_body)
+        async with asyncio.timeout(state.pipeline.body_timeout):
+            body = await _body(raw, receive, state.pipeline.max_body)
     except _TooLargeError:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:

@@ -50,6 +50,10 @@ class Flights:
         self._open: dict[str, Flight] = {}
         self._late: dict[Flight, asyncio.TimerHandle] = {}
 
+    def apply(self, core: Core) -> None:
+        """Take messages of ``core`` for those of the configuration in force."""
+        self._core = core
+
     def begin(self, account: str, message: Received) -> Flight:
         """Follow a message that has just been claimed."""
         flight = Flight(account, message.id, message)
@@ -84,7 +88,7 @@ class Flights:
         else:
             self._claims.complete([message], _now())
             self._end(flight, _acknowledgement(message))
-        self._dispatcher.recorded(seq, message)
+        self._dispatcher.recorded(seq, message, fresh=message.is_of(self._core))
 
     def failed(self, flight: Flight, code: str) -> None:
         """It is not on disk: the next try is new."""
@@ -114,7 +118,7 @@ class Flights:
         acknowledgement = _acknowledgement(message)
         if not spec and not message.prescribed:
             return acknowledgement
-        status, content_type, body, code = self._core.reply(message, spec, _now())
+        status, content_type, body, code = message.reply(spec, _now())
         if code is not None:
             _LOG.warning("account %s: the answer to %s is no reply: %s", account, message.id, code)
             self._counters.add(account, code)

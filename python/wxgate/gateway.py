@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from wxgate import asgi, rsgi
+from wxgate.current import Current
+from wxgate.errors import ConfigError
 from wxgate.handlers import Registered, conditions
 from wxgate.lifespan import Shared, State, close_state, open_state
+from wxgate.reload import Prepared, apply, discard, prepare
 from wxgate.settings import Settings, load
+from wxgate.settings.restart import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +35,8 @@ class Gateway:
         self, settings: Settings | Path | str = "wxgate.toml", *, shared: Shared | None = None
     ) -> None:
         """Read the configuration. Raises ``wxgate.errors.ConfigError`` with every problem."""
-        self.settings = settings if isinstance(settings, Settings) else load(Path(settings))
+        self._source = settings
+        self.settings = self._read(settings)
         self.shared = shared or Shared()
         self._handlers: list[Registered] = []
         self._state: State | None = None
@@ -62,6 +67,58 @@ class Gateway:
             if self._state is None:
                 self._state = await open_state(self.settings, self._handlers, self.shared)
             return self._state
+
+    async def reload(self, settings: Settings | Path | str | None = None) -> bool:
+        """Go on under another configuration, that of the same file unless another is given.
+
+        What is not open yet starts with it. All of it is taken, or nothing: raises
+        ``wxgate.errors.ConfigError`` with every problem, keys that need a restart among them, and
+        ``ImportError``, ``AttributeError``, ``OSError`` or ``StoreError`` for what it names and is
+        not there. Requests that are under way end as they began. Returns whether anything changed.
+        """
+        source = self._source if settings is None else settings
+        async with self._opening:
+            if self._state is None:
+                self.settings = self._read(source)
+                return True
+            history = self._state.history
+            try:
+                changed = self._turn(self._state, self._read(source))
+            except Exception as error:
+                history.count("invalid" if isinstance(error, ConfigError) else "refused")
+                raise
+            history.count("applied" if changed else "unchanged")
+            return changed
+
+    def _read(self, source: Settings | Path | str) -> Settings:
+        return source if isinstance(source, Settings) else load(Path(source))
+
+    def _turn(self, state: State, settings: Settings) -> bool:
+        before = state.pipeline.generation
+        if settings == before.settings:
+            return False
+        check(before.settings, settings)
+        rows = before.rows.extended(settings)
+        self.commit(self.prepare(Current(before.number + 1, settings, rows)))
+        return True
+
+    def prepare(self, proposed: Current) -> Prepared:
+        """Build what ``commit`` swaps in. Raises as ``reload`` does."""
+        assert self._state is not None  # noqa: S101 (for mypy: only who is open is asked)
+        return prepare(self._state, proposed, self._handlers)
+
+    def commit(self, prepared: Prepared) -> None:
+        """Swap in what was prepared."""
+        if self._state is not None:
+            apply(self._state, prepared)
+            self.settings = prepared.generation.settings
+            if self.shared.history is None:
+                self._state.history.applied(prepared.generation.number)
+
+    async def discard(self, prepared: Prepared) -> None:
+        """Drop what was prepared."""
+        if self._state is not None:
+            await discard(self._state, prepared)
 
     async def aclose(self) -> None:
         """Drain and stop."""

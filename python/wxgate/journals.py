@@ -12,12 +12,12 @@ from wxcore import Journal, JournalReader
 from wxgate.sinks import Recalling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from wxcore._wxcore import Gateway as Core
 
-    from wxgate.dispatch import Plan
-    from wxgate.dispatch.message import Stored
+    from wxgate.dispatch import Place
+    from wxgate.dispatch.message import Routed, Stored
     from wxgate.flights import Flights
     from wxgate.settings.journal import Journal as Table
     from wxgate.stores import Claims
@@ -36,7 +36,7 @@ def folder(table: Table, worker: int) -> Path:
     return Path(table.dir) / f"{worker:02}"
 
 
-def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
+def open_journal(table: Table, place: Path, names: Sequence[str], now: int) -> Journal:
     """Open or create the journal in ``place`` at ``now`` (ms). Raises ``wxcore.JournalError``."""
     options = {
         "segment_bytes": table.segment,
@@ -45,8 +45,7 @@ def open_journal(table: Table, place: Path, plan: Plan, now: int) -> Journal:
         "retain_ms": round(table.retain * _HOUR_MS),
         "retain_bytes": table.retain_bytes,
         # A name may be a text of its own class, which msgspec would not write.
-        "destinations": [str(name) for name in plan.names],
-        "routes": list(plan.routes),
+        "destinations": [str(name) for name in names],
     }
     return Journal(str(place), msgspec.json.encode(options), raw_key(table), now)
 
@@ -62,11 +61,14 @@ def raw_key(table: Table) -> bytes | None:
     return None if table.key is None else table.key.raw
 
 
-def nodes_of(core: Core, plan: Plan) -> Callable[[int, Stored], Sequence[int]]:
-    """Return what finds the nodes of a message that was read back, by the ring of today."""
-    routes = {place: route for route, place in reversed(list(enumerate(plan.routes)))}
+def nodes_of(core: Core, places: Sequence[int]) -> Callable[[int, Routed], Sequence[int]]:
+    """Return what finds the nodes of a message that was read back, by the ring of today.
 
-    def nodes(destination: int, stored: Stored) -> Sequence[int]:
+    ``places`` is for each route the journal's index of its destination.
+    """
+    routes = {place: route for route, place in reversed(list(enumerate(places)))}
+
+    def nodes(destination: int, stored: Routed) -> Sequence[int]:
         route = routes[destination]
         # What an upstream hashes by may be a field: it stands in the event.
         keys = (stored.key, stored.account, stored.id, stored.seq)
@@ -75,11 +77,11 @@ def nodes_of(core: Core, plan: Plan) -> Callable[[int, Stored], Sequence[int]]:
     return nodes
 
 
-def lend(plan: Plan, place: Path, key: bytes | None) -> None:
-    """Let destinations that may have to deliver again read the journal in ``place``."""
-    for one in plan.places:
+def lend(places: Iterable[Place], folder: Path, key: bytes | None) -> None:
+    """Let destinations that may have to deliver again read the journal in ``folder``."""
+    for one in places:
         if isinstance(one.sink, Recalling):
-            one.sink.open(partial(_read_back, place, key))
+            one.sink.open(partial(_read_back, folder, key))
 
 
 def _read_back(place: Path, key: bytes | None, seqs: Sequence[int]) -> list[Stored]:
@@ -88,12 +90,17 @@ def _read_back(place: Path, key: bytes | None, seqs: Sequence[int]) -> list[Stor
     return [one for one in found if one is not None]
 
 
-def recall(journal: Journal, claims: Claims, flights: Flights, plan: Plan, now: int) -> None:
-    """Remember what earlier processes have seen, and wait for the answers that they waited for."""
+def recall(
+    journal: Journal, claims: Claims, flights: Flights, answering: Iterable[int], now: int
+) -> None:
+    """Remember what earlier processes have seen, and wait for the answers that they waited for.
+
+    ``answering`` are the destinations that are waited for, by the journal's index.
+    """
     for key, until, answer in journal.claims():
         claims.restore(key, until, answer)
     start = max(0, journal.stats()["next"] - _LOOK_BACK)
-    for destination in sorted(plan.answering):
+    for destination in sorted(answering):
         stored, after = journal.read(destination, start, _BATCH, _BATCH_BYTES)
         while stored:
             young = [one for one in stored if one.wait and one.accepted > now - _YOUNG_MS]

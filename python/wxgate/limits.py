@@ -40,12 +40,24 @@ class Store(Protocol):
 class Limits:
     """The limits that messages pass when they come."""
 
-    def __init__(self, rules: Sequence[Limit], store: Store, counters: Counters) -> None:
-        """Ask ``store``; a rule is known by its index."""
-        self._rules = rules
+    def __init__(
+        self, rules: Sequence[Limit], rows: Sequence[int], store: Store, counters: Counters
+    ) -> None:
+        """Ask ``store``; a rule is known by its index, and counted in its row."""
         self._store = store
         self._counters = counters
+        self.apply(rules, rows)
+
+    def apply(self, rules: Sequence[Limit], rows: Sequence[int]) -> None:
+        """Go by other rules. What messages have used up is remembered by the names of rules."""
+        self._rules = rules
+        self._rows = rows
         self._absorbed = [(0.0, 0)] * len(rules)
+
+    def close(self) -> None:
+        """Close what is open in a file."""
+        if (close := getattr(self._store, "close", None)) is not None:
+            close()
 
     def admit(self, message: Received) -> Denied | None:
         """Let a message that is new pass; or return what denies it, having used up nothing."""
@@ -58,8 +70,13 @@ class Limits:
     def _counted(self, message: Received, denied: Denied | None) -> Denied | None:
         if denied is None:
             for rule in message.rules:
-                self._counters.limited(rule, passed=True)
+                self._count(rule, passed=True)
         return denied
+
+    def _count(self, rule: int, *, passed: bool) -> None:
+        # A message that was received before a reload may name a rule that is gone.
+        if rule < len(self._rows):
+            self._counters.limited(self._rows[rule], passed=passed)
 
     def leave(self, message: Received) -> None:
         """Note that an admitted message is answered."""
@@ -67,8 +84,8 @@ class Limits:
 
     def absorbs(self, denied: Denied) -> bool:
         """Count what a rule denies; return whether it has that acknowledged all the same."""
-        self._counters.limited(denied[0], passed=False)
-        return self._rules[denied[0]].action == "absorb"
+        self._count(denied[0], passed=False)
+        return denied[0] < len(self._rules) and self._rules[denied[0]].action == "absorb"
 
     def absorb(self, account: str, denied: Denied) -> None:
         """Count a message that is acknowledged and dropped; log that at most once a second."""

@@ -5,6 +5,7 @@ A worker writes only its own region, from one thread; whoever answers a scrape a
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING
 
 from wxcore._wxcore import reasons
@@ -51,8 +52,11 @@ class Layout:
         destinations: Sequence[str],
         places: int,
         limits: Sequence[str] = (),
+        rows: tuple[int, int] | None = None,
     ) -> None:
         """Rows of the accounts and of unknown ones, ``places`` of destinations, rows of the limits.
+
+        ``rows`` is for how many accounts and limits there is room, if for more than those.
 
         The parent of the workers, who makes the block, does not know the names of destinations.
         """
@@ -61,7 +65,12 @@ class Layout:
         self.columns = (*_OUTCOMES, *_REPLY_PROBLEMS, *(code for code, *_ in reasons()))
         self._rows = {name: row * len(self.columns) for row, name in enumerate(self.accounts)}
         self._places = {name: place for place, name in enumerate(self.columns)}
-        self._deliveries = len(self.accounts) * len(self.columns)
+        most, self._limit_rows = rows or (len(accounts), len(limits))
+        self._deliveries = (most + 1) * len(self.columns)
+        self._deliveries_of = {
+            name: self._deliveries + row * len(_DELIVERIES)
+            for row, name in enumerate(self.destinations)
+        }
         self._count = places
         self.limits = tuple(limits)
         self._limits = self._deliveries + places * len(_DELIVERIES)
@@ -69,19 +78,20 @@ class Layout:
     @property
     def size(self) -> int:
         """Bytes of one worker's region."""
-        return (self._limits + len(self.limits) * len(_LIMITS)) * _WORD
+        return (self._limits + self._limit_rows * len(_LIMITS)) * _WORD
 
     def at(self, account: str, column: str) -> int:
         """Index of a counter; of the unknown row for names that are not configured."""
         return self._rows.get(account, 0) + self._places[column]
 
-    def delivery(self, destination: int) -> int:
+    def delivery(self, destination: str) -> int:
         """Index of a destination's first counter; the last row is for all that have none."""
-        return self._deliveries + min(destination, self._count - 1) * len(_DELIVERIES)
+        last = self._deliveries + (self._count - 1) * len(_DELIVERIES)
+        return self._deliveries_of.get(destination, last)
 
-    def limit(self, rule: int) -> int:
-        """Index of a limit's first counter."""
-        return self._limits + rule * len(_LIMITS)
+    def limit(self, row: int) -> int:
+        """Index of the first counter of a limit, by its place among ``limits``."""
+        return self._limits + row * len(_LIMITS)
 
 
 class Counters:
@@ -90,24 +100,28 @@ class Counters:
     def __init__(self, layout: Layout, block: memoryview | None = None, worker: int = 0) -> None:
         """Write region ``worker`` of ``block``; without a block, memory of one's own."""
         self._layout = layout
-        words = (block or memoryview(bytearray(layout.size))).cast("Q")
+        words = (block or memoryview(mmap.mmap(-1, layout.size))).cast("Q")
         length = layout.size // _WORD
         self._regions = [words[at : at + length] for at in range(0, len(words), length)]
         self._own = self._regions[worker]
+
+    def show(self, layout: Layout) -> None:
+        """Count by a layout of the same size, in which every name keeps its row."""
+        self._layout = layout
 
     def add(self, account: str, column: str) -> None:
         """Count one."""
         self._own[self._layout.at(account, column)] += 1
 
-    def tally(self, destination: int, delivered: int, retried: int, buried: int) -> None:
-        """Count what became of deliveries to a destination, by its index."""
+    def tally(self, destination: str, delivered: int, retried: int, buried: int) -> None:
+        """Count what became of deliveries to a destination, by its name."""
         at = self._layout.delivery(destination)
         for offset, count in enumerate((delivered, retried, buried)):
             self._own[at + offset] += count
 
-    def limited(self, rule: int, *, passed: bool) -> None:
-        """Count one decision of a limit, by its index."""
-        self._own[self._layout.limit(rule) + (not passed)] += 1
+    def limited(self, row: int, *, passed: bool) -> None:
+        """Count one decision of a limit, by its place among those of the layout."""
+        self._own[self._layout.limit(row) + (not passed)] += 1
 
     def total(self, account: str, column: str) -> int:
         """Return the sum over all workers."""
@@ -132,8 +146,8 @@ class Counters:
     def _deliveries(self) -> Iterator[str]:
         for offset, column in enumerate(_DELIVERIES):
             yield from _head(column)
-            for index, name in enumerate(self._layout.destinations):
-                total = self._sum(self._layout.delivery(index) + offset)
+            for name in self._layout.destinations:
+                total = self._sum(self._layout.delivery(name) + offset)
                 label = name.replace("\\", r"\\").replace('"', r"\"")
                 yield f'wxgate_{column}_total{{destination="{label}"}} {total}'
 

@@ -10,14 +10,14 @@ from wxgate.limits import refusal
 from wxgate.shares import Shares
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from wxcore._wxcore import Gateway as Core
     from wxcore._wxcore import Received
 
     from wxgate.admit import Admission, Claimed
     from wxgate.flight import Answer, Flight
     from wxgate.flights import Flights
+    from wxgate.generation import Generation
     from wxgate.limits import Limits
     from wxgate.metrics import Counters
     from wxgate.record import Recorder
@@ -37,7 +37,7 @@ class Pipeline:
 
     def __init__(  # noqa: PLR0913, PLR0917 (wired once, in lifespan)
         self,
-        core: Core,
+        generation: Generation,
         admission: Admission,
         recorder: Recorder,
         flights: Flights,
@@ -45,26 +45,20 @@ class Pipeline:
         refusals: RefusalLog,
         turnstile: Turnstile,
         *,
-        budgets: Mapping[str, float],
-        max_in_flight: int,
         limits: Limits | None = None,
         stopping: memoryview | None = None,
     ) -> None:
-        """``budgets`` are the seconds of each account until WeChat is answered."""
-        self._limits = limits
-        self._core = core
+        """Answer as ``generation`` says, until another one is applied."""
+        self.limits = limits
         self._admission = admission
         self._recorder = recorder
         self._flights = flights
         self._counters = counters
         self._refusals = refusals
         self._turnstile = turnstile
-        self._overloaded: Answer = core.refusal("admit.overloaded")
-        self._budgets = budgets
-        platform = any(kind == "component" for _, kind in core.accounts())
-        self._shares = Shares(max_in_flight, alone=len(budgets) == 1 and not platform)
-        self._with_headers = {name for name, _ in core.accounts() if core.needs_headers(name)}
-        self.wants_peer, self._with_forwarded = core.needs_source()
+        self._overloaded: Answer = generation.core.refusal("admit.overloaded")
+        self._shares = Shares()
+        self.apply(generation)
         self._stopping = stopping
         self._closing = False
         self._idle: asyncio.Future[None] | None = None
@@ -76,6 +70,22 @@ class Pipeline:
     def in_flight(self) -> int:
         """How many requests are being answered."""
         return self._shares.open
+
+    def apply(self, generation: Generation) -> None:
+        """Take what comes from now on as ``generation`` says; what is under way goes on as it is.
+
+        One step of the loop: no request sees half of it.
+        """
+        self.generation = generation
+        self._core = generation.core
+        self._flights.apply(generation.core)
+        self._budgets = generation.budgets
+        self._with_headers = generation.with_headers
+        self.wants_peer, self._with_forwarded = self._core.needs_source()
+        server = generation.settings.server
+        self._shares.resize(server.max_in_flight, alone=generation.is_for_one)
+        self.max_body = server.max_body
+        self.body_timeout = server.body_timeout
 
     @property
     def draining(self) -> bool:
@@ -168,12 +178,12 @@ class Pipeline:
         if claimed is True:
             flight = self._flights.begin(account, message)
             self._recorder.record(flight)
-            if self._limits is None:
+            if self.limits is None:
                 return await self._follow(flight, message)
             try:
                 return await self._follow(flight, message)
             finally:
-                self._limits.leave(message)
+                self.limits.leave(message)
         if isinstance(claimed, tuple):
             return self._over(account, message, claimed)
         if isinstance(claimed, str):
@@ -185,9 +195,9 @@ class Pipeline:
 
     def _over(self, account: str, message: Received, denied: Denied) -> Answer:
         """Answer a message over a limit."""
-        assert self._limits is not None  # noqa: S101 (who else denied it? for mypy)
-        if self._limits.absorbs(denied):
-            self._limits.absorb(account, denied)
+        assert self.limits is not None  # noqa: S101 (who else denied it? for mypy)
+        if self.limits.absorbs(denied):
+            self.limits.absorb(account, denied)
             return message.status, message.content_type, message.body
         self._note(account, "admit.limited")
         return refusal(self._core, denied)
@@ -211,7 +221,7 @@ class Pipeline:
         It may also give the message up. Of the tries that wait here, one looks for all.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._budgets[account]
+        until = loop.time() + self._budget(account)
         while (left := until - loop.time()) > 0 and not self.draining:
             seen = self._watched.get(message.id)
             if seen is None:
@@ -249,7 +259,7 @@ class Pipeline:
         tenant = message.tenant
         self._shares.enter(tenant)
         try:
-            end = await flight.wait(self._budgets[flight.account])
+            end = await flight.wait(self._budget(flight.account))
         finally:
             self._land(tenant)
         if isinstance(end, tuple):
@@ -265,6 +275,11 @@ class Pipeline:
         self._flights.late(flight)
         return message.status, message.content_type, message.body
 
+    def _budget(self, account: str) -> float:
+        """Seconds until WeChat is answered; an account may have gone while its message waited."""
+        general = self.generation.settings.server.reply_budget
+        return self._budgets.get(account, general)
+
     def _refuse(self, account: str, code: str) -> Answer:
         self._note(account, code)
         return self._core.refusal(code)
@@ -273,16 +288,22 @@ class Pipeline:
         self._counters.add(account, code)
         self._refusals.note(account if account in self._budgets else "-", code)
 
-    def stop(self, seconds: float) -> None:
-        """Note that a stop has begun, and that the worker has so many seconds from now on.
+    def stop(self) -> None:
+        """Note that a stop has begun, and that the worker has ``server.drain`` seconds from now on.
 
         Who still waits for an answer is told in time what is on disk by then: the server ends the
         worker only once its requests are answered.
         """
         if self._until is None:
             loop = asyncio.get_running_loop()
+            seconds = self.generation.settings.server.drain
             self._until = loop.time() + seconds
             loop.call_later(max(0.0, seconds - _FOR_THE_REST_S), self._flights.close)
+
+    def hasten(self) -> None:
+        """Note that a stop has no more time: who waits is told what is on disk by now."""
+        self._until = asyncio.get_running_loop().time()
+        self._flights.close()
 
     @property
     def left(self) -> float:
@@ -291,10 +312,10 @@ class Pipeline:
             return 0.0
         return max(0.0, self._until - asyncio.get_running_loop().time())
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self) -> None:
         """Take nothing new, wait for what is open, and tell the rest what is on disk by then."""
         self._closing = True
-        self.stop(seconds)
+        self.stop()
         if self.in_flight:
             self._idle = asyncio.get_running_loop().create_future()
             await asyncio.wait({self._idle}, timeout=max(0.0, self.left - _FOR_THE_REST_S))

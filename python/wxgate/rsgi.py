@@ -42,8 +42,8 @@ async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
     if (refusal := state.pipeline.refuses_unread(path)) is not None:
         return refusal
     try:
-        async with asyncio.timeout(state.body_timeout):
-            body = await _body(scope, protocol, state.max_body)
+        async with asyncio.timeout(state.pipeline.body_timeout):
+            body = await _body(scope, protocol, state.pipeline.max_body)
     except _TooLargeError:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:

@@ -19,12 +19,20 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from wxgate.channel import Door
+from wxgate.council import Council
+from wxgate.current import Current
 from wxgate.descriptors import connections
 from wxgate.dispatch import Board
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
-from wxgate.lifespan import Shared, destinations, layout
+from wxgate.history import SIZE, History
+from wxgate.lifespan import Shared
 from wxgate.respawn import RespawningServer
+from wxgate.rows import Rows
+from wxgate.subordinate import Subordinate
+from wxgate.supervisor import Supervisor
+from wxgate.watch import Watch
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,18 +58,24 @@ class _Family:
     def __init__(self, settings: Settings) -> None:
         """Make it all before any worker forks."""
         self._workers = settings.server.workers
-        size = layout(settings).size
-        self._counters = memoryview(mmap.mmap(-1, size * self._workers))
-        rows = Board.size(destinations(settings))
-        self._board = memoryview(mmap.mmap(-1, rows * self._workers))
+        rows = Rows.of(settings)
+        self._counters = memoryview(mmap.mmap(-1, rows.layout().size * self._workers))
+        size = Board.size(rows.destination_rows)
+        self._board = memoryview(mmap.mmap(-1, size * self._workers))
         self._store = None
         if settings.state.redis is not None:
             from wxgate.stores.redis.panel import Panel  # noqa: PLC0415 (nobody else pays for it)
 
             self._store = memoryview(mmap.mmap(-1, Panel.SIZE * self._workers))
+        self._history = memoryview(mmap.mmap(-1, SIZE))
+        self.history = History(self._history)
+        self.history.applied(1)
+        self.door = Door()
+        self.council = Council(Current(1, settings, rows), self.door)
         self._pids = memoryview(mmap.mmap(-1, 8 * self._workers)).cast("Q")
         self._stopping = memoryview(mmap.mmap(-1, 1))
         self._hears, self._tells = os.pipe()
+        self._hurries, self._hastens = os.pipe()
         self._lock = multiprocessing.Lock()
         # Held by the workers as well, who inherit it: until the last of them is gone.
         self._folder = _take(Path(settings.journal.dir))
@@ -74,6 +88,7 @@ class _Family:
             free = (at for at, pid in enumerate(self._pids) if not (pid and _alive(pid)))
             worker = next(free, 0)
             self._pids[worker] = os.getpid()
+        current = self.council.current
         return Shared(
             counters=self._counters,
             worker=worker,
@@ -83,6 +98,10 @@ class _Family:
             stop=self._hears,
             board=self._board,
             store=self._store,
+            hurry=self._hurries,
+            rows=current.rows,
+            history=self._history,
+            number=current.number,
         )
 
     def stop(self) -> None:
@@ -90,6 +109,10 @@ class _Family:
         self._stopping[0] = self._stopping[0] or 1
         # Nobody reads it: for each worker it stays readable.
         os.write(self._tells, b"!")
+
+    def hasten(self) -> None:
+        """Let every worker know that a stop has no more time."""
+        os.write(self._hastens, b"!")
 
     @property
     def has_given_up(self) -> bool:
@@ -102,25 +125,30 @@ class _Family:
         os.kill(os.getppid(), signal.SIGTERM)
 
 
-def serve(settings: Settings, app: str | None = None) -> int:
-    """Run until a signal; ``app`` names a ``Gateway`` of the team's own, as ``module:name``.
+def serve(path: Path, settings: Settings, app: str | None = None) -> int:
+    """Run until a signal; ``settings`` are those of the file at ``path``, which is read again.
+
+    ``app`` names a ``Gateway`` of the team's own, as ``module:name``.
 
     Returns the exit code. Raises ``TakenError`` if another process has the journal.
     """
     _log_to_stderr(settings.server.log_level)
     family = _Family(settings)
-    server = _granian(settings, family)
+    supervisor = Supervisor(path, family.council, Watch(), family.history)
+    server = _granian(settings, family, supervisor)
     _keep_stops_for_workers()
     try:
-        server.serve(target_loader=_loader(settings, family, app), wrap_loader=False)
+        supervisor.start()
+        server.serve(target_loader=_loader(family, app), wrap_loader=False)
     except SystemExit as left:
         # Granian's 1 for workers that were gone first is no failure where all were told to stop.
         if not server.interrupt_signal:
             return int(left.code or 0)
     finally:
         # One more signal must not turn the exit code of a clean stop into that of a kill.
-        for stop in _STOPS:
-            signal.signal(stop, signal.SIG_IGN)
+        for number in (*_STOPS, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        supervisor.close()
     return _DISK_FAILED if family.has_given_up else 0
 
 
@@ -131,16 +159,23 @@ class _Worker:
     would swallow them, and be killed for not stopping.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Take the place of ``gateway`` towards granian."""
+    def __init__(self, gateway: Gateway, door: Door) -> None:
+        """Take the place of ``gateway`` towards granian; reloads are told through ``door``."""
         self._gateway = gateway
+        self._door = door
         self.__rsgi__ = gateway.__rsgi__
-        self.__rsgi_del__ = gateway.__rsgi_del__
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start, and let in what has waited once the loop runs for good."""
         self._gateway.__rsgi_init__(loop)
+        number = self._gateway.shared.number
+        self._subordinate = Subordinate(loop, self._gateway, self._door.knock(), number)
         loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop."""
+        self._subordinate.close()
+        self._gateway.__rsgi_del__(loop)
 
 
 def _keep_stops_for_workers() -> None:
@@ -157,17 +192,20 @@ def _keep_stops_for_workers() -> None:
     )
 
 
-def _loader(settings: Settings, family: _Family, app: str | None) -> Callable[[], Any]:
+def _loader(family: _Family, app: str | None) -> Callable[[], Any]:
     def load() -> _Worker:
+        # The parent hears it for all.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         _return_large_blocks()
+        settings = family.council.current.settings
         shared = family.join()
         if app is None:
-            return _Worker(Gateway(settings, shared=shared))
+            return _Worker(Gateway(settings, shared=shared), family.door)
         module, _, name = app.partition(":")
         gateway: Gateway = getattr(import_module(module), name)
         # One configuration: that of --config, which listener and counters follow as well.
         gateway.settings, gateway.shared = settings, shared
-        return _Worker(gateway)
+        return _Worker(gateway, family.door)
 
     return load
 
@@ -184,17 +222,29 @@ def _return_large_blocks() -> None:
 
 
 class _Server(RespawningServer):
-    """Granian's, which tells the family of a stop at once."""
+    """Granian's, which tells the family of a stop at once, and asks for reloads."""
 
     family: _Family
+    supervisor: Supervisor
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Hear a stop in the parent."""
-        self.family.stop()
+        """Hear a stop in the parent; a second one says that there is no more time."""
+        if self.interrupt_signal:
+            self.family.hasten()
+        else:
+            self.family.stop()
         super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
 
+    def signal_handler_reload(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
+        """Hear of a new configuration. Granian would start all workers anew."""
+        self.supervisor.ask()
 
-def _granian(settings: Settings, family: _Family) -> _Server:
+    def allow(self, settings: Settings) -> None:
+        """Give workers the time to stop that ``settings`` name."""
+        self.workers_kill_timeout = max(1, round(settings.server.drain) + _KILL_AFTER_S)
+
+
+def _granian(settings: Settings, family: _Family, supervisor: Supervisor) -> _Server:
     listen = settings.server.listen
     server = _Server(
         "wxgate.serve",
@@ -214,10 +264,11 @@ def _granian(settings: Settings, family: _Family) -> _Server:
         backpressure=connections(settings),
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=max(1, round(settings.server.drain) + _KILL_AFTER_S),
         process_name=None,
     )
-    server.family = family
+    server.family, server.supervisor = family, supervisor
+    server.allow(settings)
+    supervisor.applied = server.allow
     return server
 
 

@@ -15,12 +15,16 @@ class Shares:
     with one account, and no platform, has nobody to be fair to.
     """
 
-    def __init__(self, most: int, *, alone: bool) -> None:
+    def __init__(self, most: int = 1, *, alone: bool = True) -> None:
         """Give at most ``most`` places; ``alone`` if there is only one tenant."""
-        self._most = most
-        self._freely = most if alone else max(1, round(most * _FREELY))
         self._of: dict[str, int] = {}
         self.open = 0
+        self.resize(most, alone=alone)
+
+    def resize(self, most: int, *, alone: bool) -> None:
+        """Give at most so many places from now on; who has one keeps it."""
+        self._most = most
+        self._freely = most if alone else max(1, round(most * _FREELY))
 
     def refusal(self, tenant: str) -> str | None:
         """Return why a tenant gets no further place; None if it does."""

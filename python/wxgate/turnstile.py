@@ -9,21 +9,22 @@ is what moves the level of admission.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from wxgate.guard.overload import LEVELS, refused_from
+from wxgate.guard.overload import LEVELS, Overload, OverloadRules, refused_from
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from wxcore._wxcore import Received
 
-    from wxgate.guard.overload import Overload
+    from wxgate.settings import Settings
+    from wxgate.settings.overload import Overload as OverloadTable
 
 _LONG = 0.003
 """Seconds of a turn of the loop from which on it is pressed."""
@@ -57,7 +58,7 @@ class Turnstile:
 
         ``clock`` and ``wall`` tell seconds, the latter since 1970.
         """
-        self._long = _LONG if enabled else math.inf
+        self.enable(enabled=enabled)
         self._loop = loop
         self._overload = overload
         self._clock = clock
@@ -72,6 +73,15 @@ class Turnstile:
         """How many deliveries may be open at once to a destination for which nobody waits."""
         self.relieved: Callable[[], None] = _nothing
         """Called once more deliveries may be open."""
+
+    def enable(self, *, enabled: bool) -> None:
+        """Let the loop count as pressed when it is, or never."""
+        self._long = _LONG if enabled else math.inf
+
+    def apply(self, table: OverloadTable) -> None:
+        """Go by other rules from now on."""
+        self.enable(enabled=table.enabled)
+        self._overload.go_by(_rules(table))
 
     def standing(self) -> dict[str, object]:
         """How it stands, for the operator."""
@@ -150,6 +160,16 @@ class Turnstile:
         else:
             self._epoch = int(self._wall()) // _EPOCH_S
             self._loop.call_later(_WINDOW, self._end_window)
+
+
+def turnstile_for(settings: Settings) -> Turnstile:
+    """Make a worker's; to be called on its loop."""
+    table = settings.overload
+    return Turnstile(asyncio.get_running_loop(), Overload(_rules(table)), enabled=table.enabled)
+
+
+def _rules(table: OverloadTable) -> OverloadRules:
+    return OverloadRules(wait=table.wait, down=table.down, up=table.up, turn=table.turn)
 
 
 def _nothing() -> None:

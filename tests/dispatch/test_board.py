@@ -11,10 +11,10 @@ def test_each_worker_writes_its_own_and_all_are_added_up() -> None:
     """In one block that they share."""
     block = memoryview(bytearray(Board.size(2) * 3))
     first, last = Board(NAMES, 2, block, 0), Board(NAMES, 2, block, 2)
-    first.publish(0, range(10, 10 + len(COLUMNS)))
-    last.publish(0, range(100, 100 + len(COLUMNS)))
-    last.publish(1, [7] * len(COLUMNS))
-    last.publish(1, [8] * len(COLUMNS))
+    first.publish(NAMES[0], range(10, 10 + len(COLUMNS)))
+    last.publish(NAMES[0], range(100, 100 + len(COLUMNS)))
+    last.publish(NAMES[1], [7] * len(COLUMNS))
+    last.publish(NAMES[1], [8] * len(COLUMNS))
     for board in (first, last):
         sums = [board.total(NAMES[0], column) for column in COLUMNS]
         assert sums == [110 + 2 * at for at in range(len(COLUMNS))]
@@ -24,7 +24,7 @@ def test_each_worker_writes_its_own_and_all_are_added_up() -> None:
 def test_prometheus_can_read_it() -> None:
     """Gauges, each with its help; a quote in a name is escaped."""
     board = Board(NAMES, 4)
-    board.publish(1, range(len(COLUMNS)))
+    board.publish(NAMES[1], range(len(COLUMNS)))
     lines = list(board.render())
     assert "# TYPE wxgate_dispatch_behind gauge" in lines
     assert r'wxgate_dispatch_waiting{destination="http://x/\"y\""} 1' in lines
@@ -36,5 +36,5 @@ def test_prometheus_can_read_it() -> None:
 def test_destinations_beyond_the_rows_are_left_out() -> None:
     """The block was made before their names were known; nothing breaks."""
     board = Board(NAMES, 1)
-    board.publish(1, [7] * len(COLUMNS))
+    board.publish(NAMES[1], [7] * len(COLUMNS))
     assert [line for line in board.render() if "http" in line] == []

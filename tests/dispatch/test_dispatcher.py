@@ -195,9 +195,7 @@ def test_a_million_entries_pass_through_a_small_window() -> None:
 
     async def run() -> None:
         counter = Counter(lambda: dispatcher.snapshot()[0].held)
-        dispatcher = Dispatcher(
-            [Place("x", counter)], [0], nodes=lambda _, __: (0,), dead=Graveyard()
-        )
+        dispatcher = Dispatcher([Place("x", counter)], nodes=lambda _, __: (0,), dead=Graveyard())
         log = Endless()
         dispatcher.resume(log)
         await loop().rest()

@@ -233,7 +233,6 @@ class World:
         self.board = Board(names, max(1, len(names)))
         self.dispatcher = Dispatcher(
             [Place(f"x:{at}", one, self._limits) for at, one in enumerate(self.services)],
-            range(len(self.services)),
             nodes=lambda _, stored: (stored.seq % 3,),
             dead=self.graves,
             clock=loop().wall,

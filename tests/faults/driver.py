@@ -68,7 +68,8 @@ class Driver:
     def __init__(self, player: Player, port: int, seed: str) -> None:
         """Send to ``port``; everything is decided by ``seed`` but what the network does."""
         self.books = Books()
-        self._player = player
+        self.players = [player]
+        """Whose keys tries are made under, in turn."""
         self._port = port
         self._random = random.Random(seed)  # noqa: S311 (a run that can be repeated)
         self._next = self._random.randrange(10**15, 2 * 10**15)
@@ -157,10 +158,11 @@ class Driver:
         """Seal and send once; return whether WeChat is satisfied."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        player = self.players[(due.said.number + due.said.tries) % len(self.players)]
         due.said.tries += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                status, body = await self._exchange(due.message)
+                status, body = await self._exchange(player, due.message)
         except TimeoutError:
             self.books.silent.append(due.said.number)
             return False
@@ -172,13 +174,13 @@ class Driver:
             return False
         finally:
             self.books.slowest = max(self.books.slowest, loop.time() - started)
-        return self._note(due, Answer(status, body, loop.time() - started))
+        return self._note(due, player, Answer(status, body, loop.time() - started))
 
-    def _note(self, due: Due, answer: Answer) -> bool:
+    def _note(self, due: Due, player: Player, answer: Answer) -> bool:
         self.books.statuses[answer.status] += 1
         if answer.status != _OK:
             return False
-        reading = self._player.read(due.message, answer)
+        reading = player.read(due.message, answer)
         if not reading.satisfied:
             self.books.unreadable.append((due.said.number, reading.text))
             return False
@@ -187,10 +189,10 @@ class Driver:
         due.said.replies.append(str(reading.reply.get("Content", reading.text)))
         return True
 
-    async def _exchange(self, message: Message) -> tuple[int, bytes]:
+    async def _exchange(self, player: Player, message: Message) -> tuple[int, bytes]:
         line = await self._line()
         try:
-            answer = await line.exchange(written(self._player.call(message, int(time.time()))))
+            answer = await line.exchange(written(player.call(message, int(time.time()))))
         except BaseException:
             line.close()
             raise

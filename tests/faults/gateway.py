@@ -14,8 +14,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 from wxgate.settings import load
+from wxgate.settings.push import Official
 from wxgate.sim import cast, invent
 from wxgate.sim.call import Call
 
@@ -51,8 +53,7 @@ dir = "{journal}"
 [account.shop]
 kind = "official"
 appid = "{appid}"
-token = "file:token"
-aes_key = "file:aes_key"
+{keys}
 
 [upstream.orders]
 nodes = ["{upstream}"]
@@ -84,6 +85,7 @@ class Setup:
     journal: str = SMALL
     orders: str = SOON
     routes: str = ROUTES
+    keys: str = 'token = "file:token"\naes_key = "file:aes_key"'
     state: str = ""
 
 
@@ -163,15 +165,24 @@ class Gateway:
             upstream_more=self.setup.orders,
             routes=self.setup.routes,
             state=self.setup.state,
+            keys=self.setup.keys,
         )
 
         self.config.write_text(text)
 
-    def player(self) -> Player:
-        """WeChat's part towards the account."""
+    def player(self, *, newest: bool = False) -> Player:
+        """WeChat's part towards the account; under its ``newest`` keys, or the current ones."""
         # The configuration names its secrets relative to where the gateway is started.
         with contextlib.chdir(self.folder):
-            return cast(load(self.config), "shop")
+            settings = load(self.config)
+        if newest:
+            account = settings.account["shop"]
+            assert isinstance(account, Official)
+            turned = msgspec.structs.replace(
+                account, token=account.token[::-1], aes_key=account.aes_key[::-1]
+            )
+            settings = msgspec.structs.replace(settings, account={"shop": turned})
+        return cast(settings, "shop")
 
     async def start(self) -> None:
         """Start, and wait until it answers. Raises ``AssertionError`` with its log if it ends."""
@@ -235,6 +246,17 @@ class Gateway:
         for name, _, value in _SAMPLE.findall(text):
             totals[name] = totals.get(name, 0.0) + float(value)
         return totals
+
+    async def drains(self) -> bool:
+        """Whether a stop has begun."""
+        status, _ = await self.get("/readyz")
+        return status == 503
+
+    async def results(self) -> dict[str, int]:
+        """How many reloads ended in which way."""
+        _, text = await self.get("/metrics")
+        found = re.findall(r'^wxgate_reload_total\{result="(\w+)"\} (\d+)$', text, re.MULTILINE)
+        return {result: int(count) for result, count in found}
 
     def kill(self) -> None:
         """Kill the whole group, as a machine's crash would."""

@@ -59,9 +59,9 @@ def settle_before_delivery() -> None:
         logs.append(log)
         resume(self, log, orphans)
 
-    def early(self: Dispatcher, seq: int, message: Any) -> None:
+    def early(self: Dispatcher, seq: int, message: Any, *, fresh: bool = True) -> None:
         logs[0].settle(0, [seq])
-        recorded(self, seq, message)
+        recorded(self, seq, message, fresh=fresh)
 
     Dispatcher.resume = opened  # type: ignore[method-assign]
     Dispatcher.recorded = early  # type: ignore[method-assign]

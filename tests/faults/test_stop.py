@@ -12,10 +12,11 @@ import uvloop
 
 from .conftest import number, signal_name, slow
 from .driver import Load
+from .gateway import two_workers
 from .line import Line
 from .oracle import Bounds
 from .sink import OK, Manner, Mode
-from .stand import Stand, now, stand
+from .stand import CALM, Stand, now, stand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,16 +120,76 @@ def test_a4_signals_twice(row: str, tmp_path: Path, number: signal.Signals) -> N
     uvloop.run(run())
 
 
+def patient(setup: Setup) -> Setup:
+    """Give open deliveries more time than a test has."""
+    return replace(setup, server="workers = 2\ndrain = 300.0")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)], ids=signal_name)
+def test_a4_a_second_signal_hastens(row: str, tmp_path: Path, number: signal.Signals) -> None:
+    """What hangs is given up at once, and nothing that was acknowledged with it."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path, setup=patient) as on:
+            on.sink.mode = Mode(manner=Manner.HANG)
+            sending = asyncio.create_task(on.driver.send(STEADY))
+            await on.sink.until(lambda: bool(on.sink.shelf.arrived))
+            on.gateway.running.send_signal(number)
+            await on.gateway.until(on.gateway.drains)
+            await stop(on, number)
+            sending.cancel()
+            on.sink.mode = OK
+            await on.gateway.start()
+            await on.healthy()
+            await on.end(Bounds(ordered=False))
+
+    uvloop.run(run())
+
+
+def test_a4_hangups_at_the_start_and_at_the_end(row: str, tmp_path: Path) -> None:
+    """Neither keeps the gateway from starting, nor from stopping with 0."""
+
+    async def hang_up(on: Stand) -> None:
+        while on.gateway.is_alive:
+            on.gateway.running.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.005)  # again and again: when it strikes is the test's input
+
+    async def run() -> None:
+        async with stand(row, tmp_path, setup=two_workers) as on:
+            assert await on.gateway.stop() == 0
+            lock = on.gateway.journal / "gateway.lock"
+            lock.unlink()
+            await on.gateway.launch()
+
+            async def listens() -> bool:
+                return lock.exists()
+
+            await on.gateway.until(listens)
+            storm = asyncio.create_task(hang_up(on))
+            await on.gateway.until(on.gateway.answers)
+            await on.driver.run(CALM)
+            await stop(on, signal.SIGTERM)
+            await storm
+            await on.gateway.start()
+            await on.end(Bounds(ordered=False))
+
+    uvloop.run(run())
+
+
 def test_a4_storm_of_hangups(row: str, tmp_path: Path) -> None:
-    """A hundred SIGHUPs under load are one reload, or none: messages go on."""
+    """A hundred SIGHUPs in a second under load are few reloads, of nothing new: all goes on."""
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:
             sending = asyncio.create_task(on.driver.send(STEADY))
+            before = on.gateway.workers()
             for _ in range(HANGUPS):
                 on.gateway.running.send_signal(signal.SIGHUP)
                 await asyncio.sleep(0.01)  # a storm, spread over a second
             sending.cancel()
+            results = await on.gateway.results()
+            on.hold(0 < results["unchanged"] <= HANGUPS // 3, f"{results}")
+            on.hold(on.gateway.workers() == before, "a worker was replaced")
             await on.driver.finish()
             await on.gateway.until(on.gateway.answers)
             await on.healthy()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from wxgate import Gateway
-from wxgate.lifespan import Shared, layout
+from wxgate.lifespan import Shared
+from wxgate.rows import Rows
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
 
@@ -65,7 +66,7 @@ def crew(stage: Stage) -> Crew:
     def put(routes: str = LOG, server: str = "") -> list[Theatre]:
         first = stage(routes, f"workers = 2\n{server}")
         settings = first.gateway.settings
-        block = memoryview(bytearray(2 * layout(settings).size))
+        block = memoryview(bytearray(2 * Rows.of(settings).layout().size))
         gateways = [Gateway(settings, shared=Shared(block, worker)) for worker in range(2)]
         return [replace(first, gateway=gateway) for gateway in gateways]
 

@@ -392,7 +392,7 @@ def test_nothing_new_is_taken_while_draining(stage: Stage) -> None:
 
     async def run() -> None:
         state = await theatre.gateway.open()
-        await state.pipeline.drain(0)
+        await state.pipeline.drain()
         assert (await theatre.play("shop", "text")).status == 503
         assert theatre.total("shop", "admit.draining") == 1
         await theatre.gateway.aclose()

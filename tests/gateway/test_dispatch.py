@@ -81,7 +81,7 @@ def started(path: Path, url: str, log: Log) -> tuple[Dispatcher, Dead]:
     file.write_text(f'{ACCOUNT}[upstream.orders]\nnodes = "{url}"\n{retry}\n{route}')
     made = plan(load(file, ENVIRON))
     dead = Dead(path / "dead.sqlite3")
-    dispatcher = Dispatcher(made.places, made.routes, nodes=lambda _, __: (0,), dead=dead)
+    dispatcher = Dispatcher(made.places, nodes=lambda _, __: (0,), dead=dead)
     dispatcher.resume(log)
     return dispatcher, dead
 

@@ -13,6 +13,7 @@ from wxgate import Event, Gateway, record
 from wxgate.admin import Status
 from wxgate.cli import main
 from wxgate.dispatch import Board
+from wxgate.history import History
 from wxgate.sim.demo.process import free_port
 
 from .conftest import OFTEN
@@ -32,7 +33,8 @@ def ready(theatre: Theatre) -> bool:
     """What a balancer would be told."""
     state = theatre.state
     parts = (state.pipeline, state.dispatcher, state.journal)
-    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), None, state.recorder)
+    more = (None, state.recorder, History())
+    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), *more)
     return bool(status.report()["ready"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import select
+import shutil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,12 +34,10 @@ ROUTES = [
     {"when": {}, "upstream": 0, "also": True},
     {"when": {}, "upstream": 0},
 ]
-GATEWAY = Gateway(
-    json.dumps({"accounts": [ACCOUNT], "upstreams": [UPSTREAM], "routes": ROUTES}).encode()
-)
+BLOB = json.dumps({"accounts": [ACCOUNT], "upstreams": [UPSTREAM], "routes": ROUTES}).encode()
+GATEWAY = Gateway(BLOB, [0, 1, 0])
 OPTIONS: dict[str, Any] = {
     "destinations": ["upstream:u", "log:"],
-    "routes": [0, 1, 0],
     "segment_bytes": 1 << 20,
     "durability": "data",
     "max_bytes": 1 << 30,
@@ -47,7 +46,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def push(number: int) -> Received:
+def push(number: int, gateway: Gateway = GATEWAY) -> Received:
     """A text message as WeChat sends it."""
     xml = (
         f"<xml><ToUserName>gh_1</ToUserName><FromUserName>user{number}</FromUserName>"
@@ -61,7 +60,7 @@ def push(number: int) -> Received:
         "nonce": "n",
         "msg_signature": signature,
     }
-    received = GATEWAY.receive("shop", None, "POST", urlencode(query), [], body, NOW * 1000)
+    received = gateway.receive("shop", None, "POST", urlencode(query), [], body, NOW * 1000)
     assert received.outcome == "event"
     return received
 
@@ -72,9 +71,9 @@ def opened(folder: Path, key: bytes | None = None, **change: object) -> wxcore.J
     return wxcore.Journal(str(folder / "00"), options, key, NOW * 1000)
 
 
-def kept(journal: wxcore.Journal, *numbers: int) -> int:
+def kept(journal: wxcore.Journal, *numbers: int, gateway: Gateway = GATEWAY) -> int:
     """Append and wait as an event loop does; the first number."""
-    first = journal.append([push(number) for number in numbers], NOW * 1000)
+    first = journal.append([push(number, gateway) for number in numbers], NOW * 1000)
     while True:
         select.select([journal], [], [])
         durable, failed, state = journal.progress()
@@ -152,7 +151,6 @@ def test_errors_have_stable_codes(tmp_path: Path) -> None:
         opened(tmp_path)
     assert caught.value.code == "key"
     for change in (
-        {"routes": [2]},
         {"key": b"short"},
         {"durability": "no"},
         {"segment_bytes": 1},
@@ -176,10 +174,44 @@ def test_a_destination_that_is_gone_keeps_its_messages(tmp_path: Path) -> None:
     kept(journal, 1)
     journal.close()
     del journal
-    journal = opened(tmp_path, destinations=["log:"], routes=[0, 0, 0])
+    journal = opened(tmp_path, destinations=["log:"])
     assert journal.orphans() == ["upstream:u"]
     assert len(journal.read(0, 0, 10, 1 << 20)[0]) == 1
     journal.close()
     del journal
-    journal = opened(tmp_path, destinations=["other:", "upstream:u"], routes=[0, 0, 0])
+    journal = opened(tmp_path, destinations=["other:", "upstream:u"])
     assert [one.seq for one in journal.read(1, 0, 10, 1 << 20)[0]] == [1]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_destinations_come_while_it_is_open(tmp_path: Path, *, crash: bool) -> None:
+    """Under names of their own, also for who reads the folder as a crash left it."""
+    journal = opened(tmp_path)
+    kept(journal, 1)
+    assert journal.extend(["new:", "log:", "newer:"]) == [2, 1, 3]
+    assert journal.extend(["new:"]) == [2]
+    kept(journal, 2, gateway=Gateway(BLOB, [2, 1, 3]))
+    kept(journal, 3)
+    assert [one.seq for one in journal.read(2, 0, 10, 1 << 20)[0]] == [2]
+    journal.settle(3, [2])
+    kept(journal, 4)
+    folder = shutil.copytree(tmp_path, tmp_path / "left") if crash else tmp_path
+    journal.close()
+    del journal
+    journal = opened(folder, destinations=["newer:", "log:", "upstream:u"])
+    found = [[one.seq for one in journal.read(at, 0, 10, 1 << 20)[0]] for at in range(3)]
+    assert found == [[], [1, 2, 3, 4], [1, 3, 4]]
+    assert journal.orphans() == ["new:"]
+    assert journal.extend(["new:"]) == [3]
+    assert journal.orphans() == []
+    assert [one.seq for one in journal.read(3, 0, 10, 1 << 20)[0]] == [2]
+
+
+def test_a_destination_that_was_never_named_takes_nothing(tmp_path: Path) -> None:
+    """A route must lead somewhere."""
+    journal = opened(tmp_path)
+    with pytest.raises(wxcore.JournalError) as caught:
+        kept(journal, 1, gateway=Gateway(BLOB, [2, 1, 2]))
+    assert caught.value.code == "invalid"
+    with pytest.raises(ValueError, match="route 0"):
+        kept(journal, 1, gateway=Gateway(BLOB, []))

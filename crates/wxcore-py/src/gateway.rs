@@ -56,17 +56,22 @@ pub(crate) fn reasons() -> Vec<(String, &'static str, u16, &'static str)> {
 }
 
 /// All accounts and routes of a configuration, compiled. `config` is the JSON that
-/// `wxgate.settings.core_blob` writes; raises `ValueError` naming every problem.
+/// `wxgate.settings.core_blob` writes; `places` says for each route which destination of the journal
+/// it leads to, without it each has its own. Raises `ValueError` naming every problem.
 #[pyclass(frozen, module = "wxcore")]
-pub(crate) struct Gateway(wxcore::gateway::Gateway);
+pub(crate) struct Gateway {
+    inner: wxcore::gateway::Gateway,
+    places: Option<Vec<u16>>,
+}
 
 #[pymethods]
 impl Gateway {
     #[new]
-    fn new(config: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (config, places = None))]
+    fn new(config: &[u8], places: Option<Vec<u16>>) -> PyResult<Self> {
         read(config)
             .and_then(|config| wxcore::gateway::Gateway::new(&config))
-            .map(Self)
+            .map(|inner| Self { inner, places })
             .map_err(|problems| config_error(&problems))
     }
 
@@ -80,7 +85,7 @@ impl Gateway {
         reason = "one crossing for each message, nothing packed"
     )]
     fn receive(
-        &self,
+        slf: &Bound<'_, Self>,
         py: Python<'_>,
         account: &str,
         authorizer: Option<&str>,
@@ -103,46 +108,12 @@ impl Gateway {
             now: UnixMillis(now),
             peer,
         };
-        match self.0.receive(account, authorizer, &request) {
+        match slf.get().inner.receive(account, authorizer, &request) {
             wxcore::gateway::Received::Answer(answer) => Received::answered(py, &answer, None),
             wxcore::gateway::Received::Refused(reject) => Received::refused(py, reject),
-            wxcore::gateway::Received::Event(delivery) => Received::handed_over(py, delivery),
-        }
-    }
-
-    /// Turns a service's answer to `message` into `(status, content_type, body, code)`.
-    ///
-    /// Without a reply that is the acknowledgement; if `spec` is not a reply, `code` says why.
-    fn reply(
-        &self,
-        py: Python<'_>,
-        message: &Received,
-        spec: &[u8],
-        now: i64,
-    ) -> PyResult<(u16, &'static str, Py<PyBytes>, Option<&'static str>)> {
-        let acknowledge = |code| {
-            let Received {
-                status,
-                content_type,
-                body,
-                ..
-            } = message;
-            Ok((*status, *content_type, body.clone_ref(py), code))
-        };
-        let Some(delivery) = &message.delivery else {
-            return acknowledge(None);
-        };
-        let Some(to) = &delivery.reply else {
-            return acknowledge(None);
-        };
-        let spec = delivery.prescribed.unwrap_or(spec);
-        match self.0.reply(to, spec, UnixMillis(now), random()?) {
-            Ok(None) => acknowledge(None),
-            Ok(Some(answer)) => {
-                let body = PyBytes::new(py, &answer.body).unbind();
-                Ok((answer.status, answer.content_type, body, None))
+            wxcore::gateway::Received::Event(delivery) => {
+                Received::handed_over(slf.clone().unbind(), py, delivery)
             }
-            Err(error) => acknowledge(Some(error.code())),
         }
     }
 
@@ -164,7 +135,7 @@ impl Gateway {
             id: message_id,
             tick: seq,
         };
-        self.0.nodes(route, keys, event)
+        self.inner.nodes(route, keys, event)
     }
 
     /// Where a message goes and why, as JSON: by its CloudEvent, and the query string and headers of
@@ -188,7 +159,7 @@ impl Gateway {
             now: UnixMillis(0),
             peer: None,
         };
-        let found = self.0.explain(event, &request);
+        let found = self.inner.explain(event, &request);
         let found = found.ok_or_else(|| PyValueError::new_err("this is no event of a gateway"))?;
         let text =
             serde_json::to_vec(&found).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -198,17 +169,17 @@ impl Gateway {
     /// Whether a limit counts by the address that a message comes from; and whether that takes
     /// `X-Forwarded-For` among the headers.
     fn needs_source(&self) -> (bool, bool) {
-        self.0.needs_source()
+        self.inner.needs_source()
     }
 
     /// Whether there are limits under which messages are delivered: `paces` knows them.
     fn has_paces(&self) -> bool {
-        self.0.has_paces()
+        self.inner.has_paces()
     }
 
     /// The limits under which a message is delivered, from its event as the journal holds it.
     fn paces(&self, py: Python<'_>, event: &[u8]) -> Vec<LimitRow> {
-        rows(py, &self.0.paces(event))
+        rows(py, &self.inner.paces(event))
     }
 
     /// The refusal that a `code` of wxgate's own leads to: `(status, content_type, body)`.
@@ -225,7 +196,7 @@ impl Gateway {
 
     /// Names of the accounts, in the order of the configuration.
     fn accounts(&self) -> Vec<(&str, &'static str)> {
-        self.0
+        self.inner
             .accounts()
             .iter()
             .map(|account| (account.name(), account.kind().name()))
@@ -234,9 +205,9 @@ impl Gateway {
 
     /// Whether the headers of requests to `account` are needed: to verify them, or by a route.
     fn needs_headers(&self, account: &str) -> bool {
-        self.0
+        self.inner
             .account(account)
-            .is_some_and(|(_, account)| self.0.needs_headers(account))
+            .is_some_and(|(_, account)| self.inner.needs_headers(account))
     }
 }
 
@@ -260,6 +231,8 @@ pub(crate) struct Received {
     code: Option<String>,
     event: Option<Py<PyBytes>>,
     delivery: Option<Box<Delivery>>,
+    /// Whose event it is: its keys seal the reply, whatever has been configured since.
+    gateway: Option<Py<Gateway>>,
 }
 
 impl Received {
@@ -272,6 +245,7 @@ impl Received {
             code,
             event: None,
             delivery: None,
+            gateway: None,
         }
     }
 
@@ -280,12 +254,21 @@ impl Received {
         Self::answered(py, &Answer::refusal(reject.status()), Some(reject.code()))
     }
 
-    fn handed_over(py: Python<'_>, delivery: Box<Delivery>) -> Self {
+    fn handed_over(gateway: Py<Gateway>, py: Python<'_>, delivery: Box<Delivery>) -> Self {
         let mut event = Self::answered(py, &delivery.ack, None);
         event.outcome = "event";
         event.event = Some(PyBytes::new(py, &delivery.event).unbind());
         event.delivery = Some(delivery);
+        event.gateway = Some(gateway);
         event
+    }
+
+    /// The journal's destination that a route leads to.
+    pub(crate) fn place(&self, route: usize) -> Option<u16> {
+        match &self.gateway.as_ref()?.get().places {
+            Some(places) => places.get(route).copied(),
+            None => u16::try_from(route).ok(),
+        }
     }
 
     pub(crate) fn delivery(&self) -> PyResult<&Delivery> {
@@ -354,14 +337,55 @@ impl Received {
         Ok(&self.delivery()?.key)
     }
 
-    /// Where it goes: `(route, nodes, wait)` by index, the chosen node first.
+    /// Where it goes: `(place, nodes, wait)` by index, the chosen node first.
     #[getter]
-    fn destinations(&self) -> PyResult<Vec<(usize, Vec<usize>, bool)>> {
+    fn destinations(&self) -> PyResult<Vec<(u16, Vec<usize>, bool)>> {
         let destinations = &self.delivery()?.destinations;
         let row = |one: &wxcore::route::Destination| {
-            (one.route, one.nodes.clone(), one.reply == ReplyMode::Wait)
+            let place = self.place(one.route).ok_or_else(|| no_place(one.route))?;
+            Ok((place, one.nodes.clone(), one.reply == ReplyMode::Wait))
         };
-        Ok(destinations.iter().map(row).collect())
+        destinations.iter().map(row).collect()
+    }
+
+    /// Whether `gateway` is the one that made this event.
+    fn is_of(&self, gateway: &Bound<'_, Gateway>) -> bool {
+        self.gateway.as_ref().is_some_and(|own| own.is(gateway))
+    }
+
+    /// Turns a service's answer into `(status, content_type, body, code)`.
+    ///
+    /// Without a reply that is the acknowledgement; if `spec` is not a reply, `code` says why.
+    fn reply(
+        &self,
+        py: Python<'_>,
+        spec: &[u8],
+        now: i64,
+    ) -> PyResult<(u16, &'static str, Py<PyBytes>, Option<&'static str>)> {
+        let acknowledge = |code| {
+            Ok((
+                self.status,
+                self.content_type,
+                self.body.clone_ref(py),
+                code,
+            ))
+        };
+        let (Some(delivery), Some(gateway)) = (&self.delivery, &self.gateway) else {
+            return acknowledge(None);
+        };
+        let Some(to) = &delivery.reply else {
+            return acknowledge(None);
+        };
+        let spec = delivery.prescribed.unwrap_or(spec);
+        let gateway = &gateway.get().inner;
+        match gateway.reply(to, spec, UnixMillis(now), random()?) {
+            Ok(None) => acknowledge(None),
+            Ok(Some(answer)) => {
+                let body = PyBytes::new(py, &answer.body).unbind();
+                Ok((answer.status, answer.content_type, body, None))
+            }
+            Err(error) => acknowledge(Some(error.code())),
+        }
     }
 
     /// How long a repetition has to be recognised, in milliseconds.
@@ -418,4 +442,9 @@ impl Received {
             (None, None) => "<Received answer>".to_owned(),
         }
     }
+}
+
+pub(crate) fn no_place(route: usize) -> PyErr {
+    let reason = format!("route {route} leads to no destination of the journal");
+    pyo3::exceptions::PyValueError::new_err(reason)
 }

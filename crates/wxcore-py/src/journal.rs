@@ -19,7 +19,7 @@ use wxcore::journal::seal::SealKey;
 use wxcore::journal::{self, Durability, OnCommit, Recovered, Reply, State};
 use wxcore::time::UnixMillis;
 
-use crate::gateway::Received;
+use crate::gateway::{Received, no_place};
 use crate::journal_error::journal_error;
 use crate::stored::Stored;
 
@@ -35,20 +35,16 @@ struct Options {
     retain_ms: i64,
     retain_bytes: u64,
     destinations: Vec<String>,
-    /// For each route of the gateway the index of its destination.
-    routes: Vec<u16>,
 }
 
 /// A worker's journal: messages are on disk before their senders are told so.
 ///
 /// `options` is JSON: `segment_bytes`, `durability` (`"buffer"`, `"data"`, `"full"`), `max_bytes`,
-/// `retain_ms`, `retain_bytes`, `destinations` (names) and `routes` (for each route the index of its
-/// destination). `key` (32 bytes) seals at rest. `now` is in milliseconds since 1970. Raises
-/// `JournalError`, or `ValueError` for the options.
+/// `retain_ms`, `retain_bytes` and `destinations` (names, by their indexes). `key` (32 bytes) seals at
+/// rest. `now` is in milliseconds since 1970. Raises `JournalError`, or `ValueError` for the options.
 #[pyclass(frozen, module = "wxcore")]
 pub(crate) struct Journal {
     inner: journal::Journal,
-    routes: Vec<u16>,
     bell: Arc<Bell>,
     recovered: Mutex<Recovered>,
 }
@@ -77,7 +73,6 @@ impl Journal {
         let (journal, recovered) = opened.map_err(|error| raised(py, &error))?;
         Ok(Self {
             inner: journal,
-            routes: read.routes,
             bell,
             recovered: Mutex::new(recovered),
         })
@@ -99,7 +94,7 @@ impl Journal {
         let mut deliveries = Vec::with_capacity(messages.len());
         for message in &messages {
             let delivery = message.delivery()?;
-            deliveries.push((delivery, self.destinations(delivery)?));
+            deliveries.push((delivery, destinations(message, delivery)?));
         }
         let entries: Vec<Entry<'_>> = deliveries
             .iter()
@@ -107,6 +102,21 @@ impl Journal {
             .collect();
         let first = self.inner.append(&entries, UnixMillis(now));
         first.map_err(|error| journal_error(py, &error))
+    }
+
+    /// The indexes of destinations by name; names that are new here are given the next ones. Raises
+    /// `JournalError` if there are too many.
+    fn extend(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Vec<u16>> {
+        let places = self.inner.extend(&names);
+        let places = places.map_err(|error| journal_error(py, &error))?;
+        let mut recovered = self
+            .recovered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for one in &mut recovered.undelivered {
+            one.configured |= names.contains(&one.name);
+        }
+        Ok(places)
     }
 
     /// What is durable: every message up to the number, but for the ranges that failed since the last
@@ -228,20 +238,17 @@ impl Journal {
     }
 }
 
-impl Journal {
-    /// Each destination once, though several routes lead there.
-    fn destinations(&self, delivery: &Delivery) -> PyResult<Vec<u16>> {
-        let mut found = Vec::with_capacity(delivery.destinations.len());
-        for destination in &delivery.destinations {
-            let index = self.routes.get(destination.route).ok_or_else(|| {
-                PyValueError::new_err("a message has a route that the options do not know")
-            })?;
-            if !found.contains(index) {
-                found.push(*index);
-            }
+/// Each destination once, though several routes lead there.
+fn destinations(message: &Received, delivery: &Delivery) -> PyResult<Vec<u16>> {
+    let mut found = Vec::with_capacity(delivery.destinations.len());
+    for destination in &delivery.destinations {
+        let route = destination.route;
+        let index = message.place(route).ok_or_else(|| no_place(route))?;
+        if !found.contains(&index) {
+            found.push(index);
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 fn entry<'a>(delivery: &'a Delivery, destinations: &'a [u16], now: i64) -> Entry<'a> {
@@ -260,15 +267,6 @@ fn entry<'a>(delivery: &'a Delivery, destinations: &'a [u16], now: i64) -> Entry
 }
 
 fn core_options(read: &Options, key: Option<&[u8]>) -> PyResult<journal::Options> {
-    if read
-        .routes
-        .iter()
-        .any(|one| usize::from(*one) >= read.destinations.len())
-    {
-        return Err(PyValueError::new_err(
-            "options: a route leads to no destination",
-        ));
-    }
     let durability = Durability::ALL
         .into_iter()
         .find(|one| one.name() == read.durability)

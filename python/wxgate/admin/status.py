@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wxcore import Journal
 
     from wxgate.dispatch import Board, Dispatcher
+    from wxgate.history import History
     from wxgate.pipeline import Pipeline
     from wxgate.record import Recorder
     from wxgate.stores.claims import SharedClaims
@@ -32,6 +33,7 @@ class Status:
     claims: Claims | SharedClaims
     store: RedisClaims | None
     recorder: Recorder
+    history: History
     turnstile: Turnstile | None = None
 
     def report(self) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class Status:
             "in_flight": self.pipeline.in_flight,
             "durability": self.durability,
             "overload": self.turnstile and self.turnstile.standing(),
+            "generation": self.pipeline.generation.number,
             "claims": self._claims(),
             "state": {"mode": "alone"} if self.store is None else self.store.report(),
             "journal": journal,
@@ -56,6 +59,7 @@ class Status:
         yield from self.board.render()
         if self.store is not None:
             yield from self.store.panel.render()
+        yield from self.history.render()
 
     def _claims(self) -> dict[str, int]:
         """How many messages are remembered; claims of several workers are in one file."""

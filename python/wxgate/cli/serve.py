@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import sys
 from importlib.util import find_spec
@@ -54,6 +55,8 @@ def _is_taken(address: Address) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal."""
+    # Until there is somebody to hear it, it must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = load(args.config)
     if problems := core_problems(settings):
         for problem in problems:
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from wxgate.serve import serve  # noqa: PLC0415 (granian: after the configuration was found sound)
 
     try:
-        return serve(settings, args.app)
+        return serve(args.config, settings, args.app)
     except (TakenError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

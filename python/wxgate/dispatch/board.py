@@ -6,6 +6,7 @@ a scrape adds them up.
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from typing import TYPE_CHECKING
 
@@ -47,27 +48,32 @@ class Board:
 
         ``block`` has ``size(rows)`` bytes for each worker: who makes it does not know the names.
         """
-        self._names = tuple(names[:rows])
-        words = (block or memoryview(bytearray(self.size(rows)))).cast("Q")
+        self.show(names, rows)
+        words = (block or memoryview(mmap.mmap(-1, max(1, self.size(rows))))).cast("Q")
         length = self.size(rows) // _WORD
         self._regions = [words[at : at + length] for at in range(0, len(words), length)]
         self._own = self._regions[worker if block is not None else 0]
+
+    def show(self, names: Sequence[str], rows: int) -> None:
+        """Have a row for each name, as far as there are ``rows``; names come, and none goes."""
+        self._names = {name: row for row, name in enumerate(names[:rows])}
 
     @staticmethod
     def size(rows: int) -> int:
         """Bytes of one worker's region."""
         return rows * len(COLUMNS) * _WORD
 
-    def publish(self, destination: int, figures: Sequence[int]) -> None:
-        """Write the figures of a destination, by index, in the order of ``COLUMNS``."""
-        if destination >= len(self._names):
+    def publish(self, destination: str, figures: Sequence[int]) -> None:
+        """Write the figures of a destination, by name, in the order of ``COLUMNS``."""
+        row = self._names.get(destination)
+        if row is None:
             return
-        at = destination * len(COLUMNS)
+        at = row * len(COLUMNS)
         self._own[at : at + len(COLUMNS)] = memoryview(array("Q", figures))
 
     def total(self, name: str, column: str) -> int:
         """Return the sum over all workers."""
-        at = self._names.index(name) * len(COLUMNS) + COLUMNS.index(column)
+        at = self._names[name] * len(COLUMNS) + COLUMNS.index(column)
         return sum(region[at] for region in self._regions)
 
     def render(self) -> Iterator[str]:

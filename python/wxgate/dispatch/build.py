@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wxgate.settings.breaker import Breaker
     from wxgate.settings.dispatch import Retry
     from wxgate.settings.health import Health
+    from wxgate.settings.redis import RedisPlace
     from wxgate.settings.texts import Target
     from wxgate.settings.upstream import Upstream
     from wxgate.sinks.checks import Schedule as Checking
@@ -51,6 +52,8 @@ class Plan:
     """For each route of the core, the index of its place."""
     answering: frozenset[int] = frozenset()
     """The places whose answers are waited for, by index."""
+    pool: Pool | None = None
+    """The threads for plain functions."""
 
     @property
     def names(self) -> list[str]:
@@ -58,22 +61,25 @@ class Plan:
         return [place.name for place in self.places]
 
 
-def plan(settings: Settings, handlers: Sequence[Registered] = ()) -> Plan:
+def plan(
+    settings: Settings, handlers: Sequence[Registered] = (), before: Plan | None = None
+) -> Plan:
     """Make the destinations: first the functions of ``handlers``, then the targets of the routes.
 
-    Raises ``ImportError`` or ``AttributeError`` for a function that is not there.
+    What ``before`` made from the same settings stays what it is, connections and all. Raises
+    ``ImportError`` or ``AttributeError`` for a function that is not there.
     """
-    pool = Pool(settings.dispatch.workers)
+    shop = _Shop(settings, before)
     places: dict[str, Place] = {}
     routes = []
     for handler in handlers:
         name = _free(_name(handler.function), places)
-        places[name] = _function(settings, name, handler.function, pool)
+        places[name] = shop.function(name, handler.function)
         routes.append(name)
     for route in settings.route:
         name = str(route.to)
         if name not in places:
-            places[name] = _place(settings, route.to, pool)
+            places[name] = shop.place(route.to)
         routes.append(name)
     indices = {name: index for index, name in enumerate(places)}
     waits = [True] * len(handlers) + [route.reply == "wait" for route in settings.route]
@@ -81,27 +87,51 @@ def plan(settings: Settings, handlers: Sequence[Registered] = ()) -> Plan:
         tuple(places.values()),
         tuple(indices[name] for name in routes),
         frozenset(indices[name] for name, wait in zip(routes, waits, strict=True) if wait),
+        shop.pool,
     )
 
 
 def place(settings: Settings, target: Target) -> Place:
     """Make one destination, which need not be one of the routes'. Raises as ``plan`` does."""
-    return _place(settings, target, Pool(settings.dispatch.workers))
+    return _Shop(settings).place(target)
 
 
-def _place(settings: Settings, target: Target, pool: Pool) -> Place:
-    name = str(target)
-    match target.scheme:
-        case "python":
-            return _function(settings, name, _imported(target.place), pool)
-        case "log":
-            return Place(name, LogSink(), _limits(settings))
-        case "http":
-            return _http(settings, name, target.place)
-        case "upstream":
-            return _upstream(settings, name, target.place)
-        case "stream":
-            return _stream(settings, name, target.place)
+class _Shop:
+    """Makes places, unless an earlier plan has made the same."""
+
+    def __init__(self, settings: Settings, before: Plan | None = None) -> None:
+        self._settings = settings
+        self._made = {} if before is None else {one.name: one for one in before.places}
+        pool = None if before is None else before.pool
+        size = Pool.sized(settings.dispatch.workers)
+        self.pool = pool if pool is not None and pool.size == size else Pool(size)
+
+    def place(self, target: Target) -> Place:
+        settings, name = self._settings, str(target)
+        match target.scheme:
+            case "python":
+                return self.function(name, _imported(target.place))
+            case "log":
+                spec = settings.dispatch
+                return self._same(name, spec) or Place(name, LogSink(), _limits(settings), spec)
+            case "http":
+                spec = settings.dispatch
+                return self._same(name, spec) or _http(settings, name, target.place)
+            case "upstream":
+                upstream = settings.upstream[target.place]
+                return self._same(name, upstream) or _upstream(name, upstream)
+            case "stream":
+                stream = settings.stream.get(target.place, Stream())
+                where = settings.redis_of(target.place)
+                return self._same(name, (stream, where)) or _stream(name, stream, where)
+
+    def function(self, name: str, function: Any) -> Place:  # noqa: ANN401 (anything callable)
+        spec = function, self._settings.dispatch
+        return self._same(name, spec) or _function(self._settings, name, function, self.pool)
+
+    def _same(self, name: str, spec: object) -> Place | None:
+        made = self._made.get(name)
+        return made if made is not None and made.spec == spec else None
 
 
 def _imported(place: str) -> Any:  # noqa: ANN401 (a function, for all that one knows)
@@ -111,12 +141,13 @@ def _imported(place: str) -> Any:  # noqa: ANN401 (a function, for all that one 
 
 def _function(settings: Settings, name: str, function: Any, pool: Pool) -> Place:  # noqa: ANN401
     limits = _limits(settings)
+    spec = function, settings.dispatch
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 (an object may have an async __call__)
     ):
-        return Place(name, FunctionSink(function), limits)
+        return Place(name, FunctionSink(function), limits, spec)
     patient = replace(limits, concurrency=pool.size, timeout=None)
-    return Place(name, PlainFunctionSink(function, pool), patient)
+    return Place(name, PlainFunctionSink(function, pool), patient, spec)
 
 
 def _http(settings: Settings, name: str, url: str) -> Place:
@@ -126,13 +157,12 @@ def _http(settings: Settings, name: str, url: str) -> Place:
     limits = _limits(settings)
     timeout = settings.dispatch.timeout
     sink = HttpSink([url], timeout=timeout, concurrency=limits.concurrency)
-    return Place(name, sink, replace(limits, timeout=timeout + _CONNECT))
+    return Place(name, sink, replace(limits, timeout=timeout + _CONNECT), settings.dispatch)
 
 
-def _upstream(settings: Settings, name: str, place: str) -> Place:
+def _upstream(name: str, upstream: Upstream) -> Place:
     from wxgate.sinks.http import REACHED, HttpSink  # noqa: PLC0415 (as above)
 
-    upstream = settings.upstream[place]
     sink = HttpSink(
         [node.url for node in upstream.nodes],
         timeout=upstream.timeout,
@@ -150,7 +180,7 @@ def _upstream(settings: Settings, name: str, place: str) -> Place:
         retry=_schedule(upstream.retry),
         breaker=_rules(upstream.breaker, upstream.timeout, upstream.concurrency),
     )
-    return Place(name, sink, limits)
+    return Place(name, sink, limits, upstream)
 
 
 def fleet(upstream: Upstream) -> Fleet:
@@ -181,14 +211,12 @@ def _checks(health: Health) -> Checking | None:
     return Schedule(health.path, health.every, health.timeout)
 
 
-def _stream(settings: Settings, name: str, place: str) -> Place:
+def _stream(name: str, stream: Stream, where: RedisPlace | None) -> Place:
     # Imported here: redis costs 60 ms at the start.
     from wxgate.sinks.stream import StreamSink  # noqa: PLC0415
     from wxgate.streams.connect import connect  # noqa: PLC0415
     from wxgate.streams.keys import Root  # noqa: PLC0415
 
-    stream = settings.stream.get(place, Stream())
-    where = settings.redis_of(place)
     if where is None:
         reason = "a stream is in a Redis, and none is named: set state.redis"
         raise UnfitError(reason)
@@ -202,12 +230,12 @@ def _stream(settings: Settings, name: str, place: str) -> Place:
         breaker=_rules(stream.breaker, stream.timeout, 1),
     )
     sink = StreamSink(
-        Root(where.prefix, place),
+        Root(where.prefix, name.partition(":")[2]),
         connect(where, stream.timeout),
         partitions=stream.partitions,
         keep=stream.keep * 3600,
     )
-    return Place(name, sink, limits)
+    return Place(name, sink, limits, (stream, where))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -16,6 +16,8 @@ from wxgate.dispatch.timer import Timer
 if TYPE_CHECKING:
     from wxgate.dispatch.lane import Lane
 
+    Tries = set[tuple[asyncio.Task[None], float]]
+
 _LOG = logging.getLogger("wxgate.dispatch")
 _YIELD_EVERY = 63
 """A mask: after so many tries a worker lets others run, for not every sink ever waits."""
@@ -47,6 +49,7 @@ class Crew:
         self._overdue: set[asyncio.Task[None]] = set()
         self._timer = Timer(loop, self._sweep)
         self._stopping = False
+        self._hastened = False
 
     def __len__(self) -> int:
         """How many tries are open."""
@@ -69,7 +72,7 @@ class Crew:
         task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 (inside a task there is one; for mypy)
         tries = 0
-        while not self._stopping:
+        while not self._stopping and len(self._workers) <= self._size:
             lane = self._work.take()
             if lane is None:
                 turn = self._loop.create_future()
@@ -80,6 +83,17 @@ class Crew:
             tries += 1
             if not tries & _YIELD_EVERY:
                 await asyncio.sleep(0)
+        # At once: else all would leave where one is too many.
+        self._workers.discard(task)
+
+    def resize(self, size: int) -> None:
+        """Have ``size`` workers at most: those that are too many leave after what they do now.
+
+        Tries that start after one with more time are called off with it at the earliest.
+        """
+        self._size = size
+        for _ in range(min(len(self._idle), len(self._workers) - size)):
+            self._idle.pop().set_result(None)
 
     def _left(self, task: asyncio.Task[None]) -> None:
         self._workers.discard(task)
@@ -103,6 +117,10 @@ class Crew:
         self._overdue.discard(task)
         task.uncancel()
         return True
+
+    def tries(self) -> Tries:
+        """Return the tries that are open, so that they can be told from those that come."""
+        return {*self._open.items(), *((task, 0.0) for task in self._overdue)}
 
     def watch(self) -> None:
         """Set the timer for the try that started first; for none, if none is open."""
@@ -128,9 +146,16 @@ class Crew:
         self._stopping = True
         self._timer.set(None)
         self.wake(len(self._idle))
-        if self._workers:
+        if self._workers and not self._hastened:
             await asyncio.wait(self._workers, timeout=seconds)
         for task in self._workers:
             task.cancel()
         if self._workers:
             await asyncio.wait(self._workers, timeout=_LAST_GRACE)
+
+    def hasten(self) -> None:
+        """Call off what is open when the crew leaves, or at once if it is leaving."""
+        self._hastened = True
+        if self._stopping:
+            for task in self._workers:
+                task.cancel()

@@ -16,7 +16,7 @@ from wxgate.dispatch.batch import Batch, ItemSink, gather
 from wxgate.dispatch.crew import Crew
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Window
-from wxgate.dispatch.message import Letter, subject_of
+from wxgate.dispatch.message import Kept, Letter, subject_of
 from wxgate.dispatch.pace import Paces
 from wxgate.dispatch.place import Standing
 from wxgate.dispatch.reader import Reader
@@ -29,10 +29,14 @@ from wxgate.sinks import Watching
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wxgate.dispatch.crew import Tries
     from wxgate.dispatch.gate import Attempt
-    from wxgate.dispatch.lane import Item, Lane
+    from wxgate.dispatch.lane import Envelope, Item, Lane
     from wxgate.dispatch.message import Live, Log
+    from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.place import Desk, Place
+    from wxgate.dispatch.reader import Nodes
+    from wxgate.sinks import Sink
 
 _LOG = logging.getLogger("wxgate.dispatch")
 _WINDOW_BYTES = 64 * 1024 * 1024
@@ -45,20 +49,24 @@ _PAUSE = 1.0
 class Destination:
     """Delivers at least once, and in order within a routing key."""
 
-    def __init__(self, index: int, place: Place, desk: Desk) -> None:
+    def __init__(self, index: int, place: Place, desk: Desk, nodes: Nodes) -> None:
         """Deliver nothing before ``open``; ``index`` is the destination's in the journal."""
         limits = place.limits
         self.name = place.name
         self._index = index
+        self._place = place
         self._sink = place.sink
         self._takes_items = isinstance(place.sink, ItemSink)
         self._fleet = place.sink.fleet if isinstance(place.sink, Watching) else None
+        self._replaced: list[tuple[Sink, Tries]] = []
+        self._changed_at = -math.inf
+        """When the sink took the place of another: what began before says nothing of it."""
         self._limits = limits
         self._timeout = math.inf if limits.timeout is None else limits.timeout
         self._desk = desk
         self._now = desk.loop.time
         self._window = Window(limits.queue, _WINDOW_BYTES)
-        self._reader = Reader(index, self._window, desk.nodes)
+        self._reader = Reader(index, self._window, nodes)
         self._gate = Gate(limits, desk.random, self._now())
         self._waits = Waits()
         self._paces = None if desk.pacing is None else Paces(place.name, desk.pacing)
@@ -67,11 +75,9 @@ class Destination:
         self._log: Log | None = None
         self._settled: list[int] = []
         self._advanced = 0
-        self._planned = False
-        self._stopping = False
+        self._planned = self._parked = self._awaited = False
+        self._stopping = self._leaving = self.is_at_rest = False
         self._again_at = 0.0
-        self._parked = False
-        self._awaited = False
         self._delivered = self._retried = self._dead = self._lost = 0
         self._told = (0, 0, 0)
 
@@ -190,7 +196,7 @@ class Destination:
     def _answered(self, attempt: Attempt) -> None:
         """Tell the gate; if it lets more pass now, that is what waited only because of it."""
         was_closed = self._gate.closed
-        if not self._gate.answered(attempt, self._now()):
+        if attempt[1] < self._changed_at or not self._gate.answered(attempt, self._now()):
             return
         if self._gate.breaker.circuit is not Circuit.OPEN:
             self._window.ready.extend(self._waits.release())
@@ -201,7 +207,7 @@ class Destination:
 
     async def _failed(self, lane: Lane, item: Item, error: Exception, attempt: Attempt) -> None:
         if isinstance(error, SinkGoneError):
-            self._park([lane], error)
+            self._park([lane], error, attempt)
             self._gate.leave(attempt)
             return
         item.attempts += 1
@@ -223,6 +229,8 @@ class Destination:
         self._retried += 1
         if first and not isinstance(error, SinkError):
             _LOG.error("%s: a handler raised %s", self.name, _place_of(error))
+        if attempt[1] < self._changed_at:
+            return
         was_closed = self._gate.closed
         if self._gate.failed(attempt, self._now(), first=first, after=after) and not was_closed:
             _LOG.warning("%s fails, and is only probed: %s", self.name, _cause(error))
@@ -233,9 +241,9 @@ class Destination:
         self._window.yield_places(lane)
         self._plan()
 
-    def _park(self, lanes: list[Lane], error: Exception) -> None:
+    def _park(self, lanes: list[Lane], error: Exception, attempt: Attempt) -> None:
         self._window.ready.extendleft(reversed(lanes))
-        if not self._parked:
+        if not self._parked and attempt[1] >= self._changed_at:
             self._parked = True
             _LOG.error("%s is parked, nothing more is tried there: %s", self.name, error)
         self._plan()
@@ -271,7 +279,7 @@ class Destination:
     def _conclude(self, batch: Batch, error: Exception | None, attempt: Attempt) -> None:
         """See to a batch. One that failed as a whole is taken apart, to find out why."""
         if isinstance(error, SinkGoneError):
-            self._park(batch.lanes, error)
+            self._park(batch.lanes, error, attempt)
             self._gate.leave(attempt)
             return
         if error is None:
@@ -330,9 +338,11 @@ class Destination:
     def _turn(self) -> None:
         self._planned = False
         self._report()
-        self._desk.publish(self._index, self._figures())
+        self._desk.publish(self.name, self._figures())
         if self._stopping:
             return
+        if self._replaced:
+            self._retire()
         now = self._now()
         window = self._window
         if due := self._waits.due(now):
@@ -383,7 +393,7 @@ class Destination:
         counts = self._delivered, self._retried, self._dead
         if counts != self._told:
             more = [now - told for now, told in zip(counts, self._told, strict=True)]
-            self._desk.tally(self._index, *more)
+            self._desk.tally(self.name, *more)
             self._told = counts
         if self._log is None:
             return
@@ -436,10 +446,93 @@ class Destination:
         """Start no more tries, give the open ones ``seconds``, settle, close the sink."""
         self._stopping = True
         self._timer.set(None)
+        sinks = [self._sink, *(sink for sink, _ in self._replaced)]
+        self._replaced = []
         await self._crew.leave(seconds)
         self._report()
-        self._desk.publish(self._index, self._figures())
-        await self._sink.aclose()
+        self._desk.publish(self.name, self._figures())
+        for sink in sinks:
+            await sink.aclose()
+
+    def hasten(self) -> None:
+        """Give open tries no more time, in a ``drain`` that comes or is under way."""
+        self._crew.hasten()
+
+    # At a reload
+
+    def change(self, place: Place, nodes: Nodes) -> None:
+        """Go on as ``place`` says; tries that are open end as they began.
+
+        What waits for a try is tried anew: what the destination said before, or did not say, was
+        said under another configuration.
+        """
+        self._leaving = False
+        self._reader.nodes = nodes
+        if place is self._place:
+            return
+        self._place, limits = place, place.limits
+        if self.is_at_rest:
+            self.is_at_rest = self._stopping = False
+            self._crew = Crew(self._desk.loop, self, limits.concurrency)
+        else:
+            self._replaced.append((self._sink, self._crew.tries()))
+        self._sink = place.sink
+        self._takes_items = isinstance(place.sink, ItemSink)
+        self._change_fleet(place.sink)
+        self._changed_at = self._now()
+        self._limits = limits
+        self._timeout = math.inf if limits.timeout is None else limits.timeout
+        self._window.resize(limits.queue)
+        self._crew.resize(limits.concurrency)
+        self._gate = Gate(limits, self._desk.random, self._now(), self._gate)
+        self._parked = False
+        for item in self._window.items():
+            if item.message is not None:
+                item.nodes = self.nodes(item.seq, item.message, item.event)
+        self._window.ready.extend(self._waits.due(math.inf))
+        self._plan()
+
+    def pace(self, pacing: Pacing) -> None:
+        """Deliver under limits from now on, also what waits already."""
+        if self._paces is None:
+            self._paces = Paces(self.name, pacing)
+
+    def _retire(self) -> None:
+        """Close replaced sinks whose last try has ended."""
+        open_now = self._crew.tries()
+        for sink, tries in self._replaced:
+            if not tries & open_now:
+                self._desk.keep(sink.aclose())
+        self._replaced = [(sink, its) for sink, its in self._replaced if its & open_now]
+
+    def _change_fleet(self, sink: Sink) -> None:
+        """Watch other nodes, none of which is known yet, and count on."""
+        before, self._fleet = self._fleet, sink.fleet if isinstance(sink, Watching) else None
+        if before is not None and self._fleet is not None:
+            self._fleet.spilled += before.spilled
+            self._fleet.rerouted += before.rerouted
+        if isinstance(sink, Watching):
+            sink.start()
+
+    def nodes(self, seq: int, message: Envelope, event: bytes) -> Sequence[int]:
+        """Find the nodes of a message in memory."""
+        return self._reader.nodes(self._index, Kept(seq, message, event))
+
+    def leave(self) -> None:
+        """Deliver what was sent here, though the configuration names it no more."""
+        self._leaving = True
+        _LOG.info("%s is configured no more: it gets what it was sent until then", self.name)
+
+    async def rest(self) -> None:
+        """Close, until it is configured again: all that was for it is delivered."""
+        self.is_at_rest = True
+        await self.drain(0)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that is known to be for it was delivered."""
+        idle = not (self._window.lanes or self._settled or self._planned or len(self._crew))
+        return idle and not self._reader.behind
 
     def standing(self) -> Standing:
         """How it stands."""
@@ -456,6 +549,7 @@ class Destination:
             down=self._gate.closed,
             breaker=self._gate.breaker.circuit,
             behind=self._reader.behind,
+            leaving=self._leaving,
             oldest=self._window.oldest(),
             nodes=() if self._fleet is None else self._fleet.standing(),
         )

@@ -29,14 +29,22 @@ class Gate:
 
     __slots__ = ("_budget", "_postpone", "breaker", "postponed")
 
-    def __init__(self, limits: Limits, random: Callable[[], float], now: float) -> None:
-        """Let everything pass."""
+    def __init__(
+        self,
+        limits: Limits,
+        random: Callable[[], float],
+        now: float,
+        before: Gate | None = None,
+    ) -> None:
+        """Let everything pass; count on where the gate ``before`` it stopped."""
         retry = limits.retry
         self.breaker = Breaker(limits.breaker, partial(retry.delay, random=random))
         self._budget = RetryBudget(retry.budget, retry.budget_floor, now)
         self._postpone = partial(retry.delay, 1, None, random)
-        self.postponed = 0
+        self.postponed: int = 0 if before is None else before.postponed
         """Retries that were put off because too many others failed."""
+        if before is not None:
+            self.breaker.opened = before.breaker.opened
 
     @property
     def closed(self) -> bool:

@@ -15,7 +15,7 @@ from wxgate.dispatch.turns import Turns
 from wxgate.errors import SinkRetryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wxgate.dispatch.pace import Row
 
@@ -110,11 +110,20 @@ class Window:
         """Up to where the journal was searched for that."""
         self.held = 0
         self.bytes = 0
-        self.places = places
         self.max_bytes = max_bytes
+        self.resize(places)
+
+    def resize(self, places: int) -> None:
+        """Keep at most ``places`` messages from now on; what is there stays."""
+        self.places = places
         self._half = places // 2
         self._share = max(1, places // 16)
         self._small_share = max(1, places // 64)
+
+    def items(self) -> Iterator[Item]:
+        """Yield all that is in memory."""
+        for lane in self.lanes.values():
+            yield from lane.items
 
     @property
     def room(self) -> int:

@@ -9,6 +9,44 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from wxgate.dispatch.lane import Envelope
+
+
+class Routed(Protocol):
+    """What the choice of a node depends on."""
+
+    @property
+    def seq(self) -> int:
+        """Its place in the journal."""
+
+    @property
+    def id(self) -> str:
+        """The idempotency key."""
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+
+    @property
+    def key(self) -> str:
+        """The routing key."""
+
+    @property
+    def event(self) -> bytes:
+        """The CloudEvent, as JSON."""
+
+
+class Kept:
+    """A message in memory, with its place in the journal."""
+
+    __slots__ = ("account", "event", "id", "key", "seq")
+
+    def __init__(self, seq: int, message: Envelope, event: bytes) -> None:
+        """Take what the choice of a node depends on."""
+        self.seq = seq
+        self.event = event
+        self.id, self.account, self.key = message.id, message.account, message.key
+
 
 class Stored(Protocol):
     """A message read back from the journal."""
@@ -75,7 +113,7 @@ class Live(Protocol):
 
     @property
     def destinations(self) -> Sequence[tuple[int, Sequence[int], bool]]:
-        """Where it goes: ``(route, nodes, wait)``, the chosen node first."""
+        """Where it goes: ``(place, nodes, wait)``, the chosen node first."""
 
 
 class Log(Protocol):

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     """Key, interval, tolerance, rule: as ``Gateway.paces`` has them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pacing:
     """What the destinations of a worker share."""
 
     find: Callable[[bytes], Sequence[Row]]
-    """The limits of a message, from its event."""
+    """The limits of a message, from its event; another reload, other limits."""
     limits: Limits
     """What has gone; of each destination under keys of its own."""
     count: Callable[[int, bool], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -10,18 +11,16 @@ from wxgate.dispatch.retry import Schedule
 from wxgate.guard.breaker import Rules
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from wxgate.dispatch.message import DeadLetters
     from wxgate.dispatch.pace import Pacing
-    from wxgate.dispatch.reader import Nodes
     from wxgate.dispatch.waiters import Waiters
     from wxgate.sinks import Sink
     from wxgate.sinks.fleet import NodeStanding
 
-    Tally = Callable[[int, int, int, int], None]
-    """Counts for a destination, by index: delivered, retried, buried."""
+    Tally = Callable[[str, int, int, int], None]
+    """Counts for a destination, by name: delivered, retried, buried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,8 @@ class Place:
     """As the configuration writes it: ``upstream:orders``."""
     sink: Sink
     limits: Limits = field(default_factory=Limits)
+    spec: object = None
+    """What it was made from: of the same, a reload makes no other. None for what is unlike all."""
 
 
 class Pressure(Protocol):
@@ -80,18 +81,29 @@ class Desk:
     loop: asyncio.AbstractEventLoop
     waiters: Waiters
     dead: DeadLetters
-    nodes: Nodes
     clock: Callable[[], int]
     """Milliseconds since 1970."""
     random: Callable[[], float]
     tally: Tally
-    publish: Callable[[int, Sequence[int]], None]
-    """Takes the figures of a destination, by index, in the order of ``board.COLUMNS``."""
+    publish: Callable[[str, Sequence[int]], None]
+    """Takes the figures of a destination, by name, in the order of ``board.COLUMNS``."""
     pressure: Pressure
     pacing: Pacing | None = None
     """Limits under which messages are delivered, if there are any."""
     last: int = 0
     """The newest message that became durable while this process ran."""
+    closing: set[asyncio.Task[None]] = field(default_factory=set)
+    """Sinks that a reload has replaced, while they are closed."""
+
+    def keep(self, work: Coroutine[object, object, None]) -> None:
+        """Close something beside all else."""
+        task = self.loop.create_task(work)
+        self.closing.add(task)
+        task.add_done_callback(self.closing.discard)
+
+    async def finish(self) -> None:
+        """Wait for what is being closed."""
+        await asyncio.gather(*self.closing, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,8 @@ class Standing:
     """``closed``, ``open`` or ``half_open``."""
     behind: bool
     """Whether messages wait in the journal that are not in memory."""
+    leaving: bool
+    """Whether the configuration names it no more, and only what it was sent is still delivered."""
     oldest: int | None
     """When the oldest undelivered message in memory was accepted, in milliseconds since 1970."""
     nodes: tuple[NodeStanding, ...] = ()

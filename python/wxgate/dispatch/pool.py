@@ -28,9 +28,25 @@ class Pool:
 
     def __init__(self, size: int = 0) -> None:
         """Keep ``size`` threads; 0 for one per core."""
-        self.size = size or os.cpu_count() or 1
+        self.size = self.sized(size)
+        self._users = 0
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[Thread] = []
+
+    @staticmethod
+    def sized(size: int) -> int:
+        """Return how many threads that means."""
+        return size or os.cpu_count() or 1
+
+    def join(self) -> None:
+        """Note one more user, who will ``leave``."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """Note that a user has gone; the last one closes it."""
+        self._users -= 1
+        if self._users <= 0:
+            self.close()
 
     async def call(self, function: PlainHandler, event: bytes) -> bytes:
         """Run ``function`` in a thread and return its reply. Raises what it raises."""
@@ -96,6 +112,7 @@ class PlainFunctionSink:
         """Call ``function`` with each event."""
         self._function = function
         self._pool = pool
+        pool.join()
 
     async def deliver(self, event: bytes, nodes: Sequence[int]) -> bytes:
         """Call the function; an exception means that the message was not taken."""
@@ -103,5 +120,5 @@ class PlainFunctionSink:
         return await self._pool.call(self._function, event)
 
     async def aclose(self) -> None:
-        """Let the threads end; other sinks of the pool are closed at the same time."""
-        self._pool.close()
+        """Let the threads end, if no other sink needs them."""
+        self._pool.leave()

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wxgate.dispatch.lane import Window
-    from wxgate.dispatch.message import Live, Log, Stored
+    from wxgate.dispatch.message import Live, Log, Routed, Stored
 
-    Nodes = Callable[[int, Stored], Sequence[int]]
+    Nodes = Callable[[int, Routed], Sequence[int]]
     """Which nodes of a destination (by index) a stored message is for, the chosen one first."""
 
 _BATCH = 256
@@ -32,7 +32,8 @@ class Reader:
         """Start behind, before the first message."""
         self._index = index
         self._window = window
-        self._nodes = nodes
+        self.nodes = nodes
+        """Finds the nodes of what is read."""
         self._log: Log | None = None
         self.cursor = 0
         """Everything up to here has been considered."""
@@ -109,7 +110,7 @@ class Reader:
         if not stored or stored[0].seq != item.seq:
             return False
         (message,) = stored
-        self._window.refill(item, message, message.event, self._nodes(self._index, message))
+        self._window.refill(item, message, message.event, self.nodes(self._index, message))
         return True
 
     def _read(self, after: int, limit: int, max_bytes: int) -> tuple[Sequence[Stored], int]:
@@ -118,7 +119,7 @@ class Reader:
         return self._log.read(self._index, after, limit, max_bytes)
 
     def _item(self, stored: Stored) -> Item:
-        nodes = self._nodes(self._index, stored)
+        nodes = self.nodes(self._index, stored)
         item = Item(stored.seq, stored.accepted, stored, stored.event, nodes)
         item.wait = stored.wait
         return item

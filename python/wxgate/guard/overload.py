@@ -72,6 +72,10 @@ class Overload:
         self._room = _LEAST_ROOM
         self._start_window()
 
+    def go_by(self, rules: OverloadRules) -> None:
+        """Decide by other rules from now on."""
+        self._rules = rules
+
     def _start_window(self) -> None:
         self._seen = [0] * LEVELS
         self._in = 0

@@ -44,6 +44,8 @@ class JournalKey(Secret):
 class Journal(Table, frozen=True, kw_only=True):
     """Where messages are on disk before they are acknowledged, and until they are delivered."""
 
+    restart: ClassVar[bool] = True
+
     dir: Annotated[
         Text,
         Meta(

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in the file at `path`; raise `ConfigError` with every problem."""
+def load(
+    path: str | Path,
+    environ: Mapping[str, str] | None = None,
+    files: set[Path] | None = None,
+) -> Settings:
+    """Return the settings in the file at `path`; raise `ConfigError` with every problem.
+
+    The files of secrets that it names are added to `files`, read or not.
+    """
     path = Path(path)
     tables = _parse(path)
-    reader = Reader(Vault(os.environ if environ is None else environ, path.parent))
+    reader = Reader(Vault(os.environ if environ is None else environ, path.parent, files))
     settings = reader.read(Settings, tables)
     problems = [*reader.problems, *_dangling(reader.links, tables)]
     if not problems and isinstance(settings, Settings):

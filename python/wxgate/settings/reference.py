@@ -17,6 +17,7 @@ from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
 from wxgate.settings.overload import Overload
 from wxgate.settings.redis import Redis, RedisPlace
+from wxgate.settings.restart import needs_restart
 from wxgate.settings.route import Route, Shard, Share, When
 from wxgate.settings.samples import about, default
 from wxgate.settings.server import Server
@@ -46,6 +47,8 @@ cannot be read). Unknown keys are refused with their path.
   of the file; newlines at the end are dropped. A secret written out is refused and never shown.
 - **Lists**: wherever a list is taken, one value may stand for a list of one. Of several keys the
   first is the current one; the others are accepted beside it, so that keys turn without downtime.
+- **Changes** are taken while wxgate runs, all of a file or nothing ([operations](operations.md)).
+  Keys marked *Restart* are fixed until it is started anew: a file that changes one is refused.
 """
 
 _ACCOUNTS = """\
@@ -92,6 +95,8 @@ def _rows(table: type[Table]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for field in msgspec.structs.fields(table):
         meaning = meta(field.type, "description")
+        if table.restart or needs_restart(field.type):
+            meaning = f"{meaning} *Restart.*"
         yield f"| `{field.name}` | {describe(field.type)} | {_default(field)} | {meaning} |"
 
 

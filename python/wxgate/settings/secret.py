@@ -58,10 +58,13 @@ AnySecret = TypeVar("AnySecret", bound=Secret)
 class Vault:
     """Where references lead: the environment, and files beside the configuration."""
 
-    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
-        """Read variables from `environ` and relative files from `folder`."""
+    def __init__(
+        self, environ: Mapping[str, str], folder: Path, files: set[Path] | None = None
+    ) -> None:
+        """Read variables from `environ` and relative files from `folder`; note them in `files`."""
         self._environ = environ
         self._folder = folder
+        self._files = set() if files is None else files
 
     def fetch(self, kind: type[AnySecret], reference: str, variable: str) -> AnySecret:
         """Return the secret behind `reference`; `variable` is the name to suggest for it."""
@@ -86,8 +89,10 @@ class Vault:
         return value
 
     def _from_file(self, name: str) -> str:
+        file = Path(self._folder, name)
+        self._files.add(file)
         try:
-            text = Path(self._folder, name).read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
         except OSError as error:
             reason = f"file:{name} cannot be read: {error.strerror}"
             fix = "relative paths start at the folder of the configuration file"

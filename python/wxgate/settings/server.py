@@ -19,13 +19,24 @@ _ADMIN = Address("127.0.0.1", 9471)
 class Server(Table, frozen=True, kw_only=True):
     """The process itself: what it listens on and where its limits are."""
 
-    listen: Annotated[Address, Meta(description="Where WeChat's calls arrive.")] = _LISTEN
+    listen: Annotated[
+        Address, Meta(description="Where WeChat's calls arrive.", extra={"restart": True})
+    ] = _LISTEN
     admin: Annotated[
         Address | None,
-        Meta(description='Where /healthz, /readyz and /metrics are; never public. "" for none.'),
+        Meta(
+            description='Where /healthz, /readyz and /metrics are; never public. "" for none.',
+            extra={"restart": True},
+        ),
     ] = _ADMIN
     workers: Annotated[
-        int, Meta(ge=1, le=256, description="Processes that share the listener; one per core.")
+        int,
+        Meta(
+            ge=1,
+            le=256,
+            description="Processes that share the listener; one per core.",
+            extra={"restart": True},
+        ),
     ] = 1
     max_body: Annotated[
         int, Meta(ge=1024, le=67108864, description="Bytes of a request body; more is refused.")
@@ -59,6 +70,11 @@ class Server(Table, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"],
         Meta(description="The least important lines that are logged."),
     ] = "info"
+
+    watch: Annotated[
+        bool,
+        Meta(description="Whether this file, and those of secrets, are read again as they change."),
+    ] = True
 
     @classmethod
     def rules(cls, got: Mapping[str, object]) -> Iterator[tuple[str, UnfitError]]:

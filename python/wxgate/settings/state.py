@@ -1,6 +1,6 @@
 """The `[state]` table: what is remembered of messages that are done."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -10,6 +10,8 @@ from wxgate.settings.table import Table
 
 class State(Table, frozen=True, kw_only=True):
     """What is remembered of messages, so that a retry is known and gets the same answer."""
+
+    restart: ClassVar[bool] = True
 
     redis: Annotated[
         Redis | None,

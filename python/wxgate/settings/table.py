@@ -20,6 +20,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     later: ClassVar[Mapping[str, str]] = {}
     """Keys that another version has, and what to say of them in this one."""
 
+    restart: ClassVar[bool] = False
+    """Whether none of its keys can change while wxgate runs. Of single keys their `Meta` says so:
+    `extra={"restart": True}`."""
+
     @classmethod
     def rules(cls, got: Mapping[str, object]) -> Iterator[tuple[str, UnfitError]]:
         """Yield what is wrong between keys. `got` holds the written ones; UNSET if unusable."""

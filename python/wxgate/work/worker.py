@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from wxgate.dispatch import Place
-    from wxgate.dispatch.message import Letter, Stored
+    from wxgate.dispatch.message import Letter, Routed
     from wxgate.work.consumer import Consumer
     from wxgate.work.entry import Entry
 
@@ -43,7 +43,7 @@ class Worker:
         self,
         consumer: Consumer,
         place: Place,
-        nodes: Callable[[Stored], Sequence[int]],
+        nodes: Callable[[Routed], Sequence[int]],
         *,
         deaths: int = 3,
     ) -> None:
@@ -59,8 +59,7 @@ class Worker:
         self._log = ReadAhead(consumer.finish, self._room.set)
         self._dispatcher = Dispatcher(
             [replace(place, sink=self._guard)],
-            [0],
-            nodes=lambda _, stored: nodes(stored),
+            nodes=lambda _, message: nodes(message),
             dead=self,
             publish=lambda *_: self._room.set(),
         )

@@ -39,6 +39,10 @@ pub(crate) struct Committer {
     owing: bool,
     /// Failures in a row.
     strikes: u32,
+    /// Destinations that the group may name.
+    lanes: usize,
+    /// Destinations that the active segment knows.
+    known: usize,
 }
 
 /// Why a group failed.
@@ -87,6 +91,7 @@ impl Drop for Alarm {
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, active: Option<Active>) -> Self {
+        let known = shared.ledger().lanes.len();
         Self {
             shared,
             active,
@@ -96,6 +101,8 @@ impl Committer {
             unsaid: Vec::new(),
             owing: false,
             strikes: 0,
+            lanes: 0,
+            known,
         }
     }
 
@@ -111,6 +118,7 @@ impl Committer {
             let seqs = std::mem::replace(&mut queue.seqs, next..next);
             let (closing, tidy) = (queue.closing, std::mem::take(&mut queue.tidy));
             self.owing |= std::mem::take(&mut queue.forgot);
+            self.lanes = queue.lanes;
             drop(queue);
             if !self.group.is_empty() {
                 self.commit(&seqs);
@@ -165,11 +173,8 @@ impl Committer {
             // The next segment's checkpoint will say it.
             return Ok(());
         }
-        let mut head = if lazy || self.fits() {
-            self.arrears()
-        } else {
-            self.rotate()?
-        };
+        let fits = self.lanes <= self.known && (lazy || self.fits());
+        let mut head = if fits { self.arrears() } else { self.rotate()? };
         let Some(active) = &self.active else {
             return Err(Failure::refused(Refusal::Failed));
         };
@@ -194,7 +199,8 @@ impl Committer {
         active
             .write(&self.group, start)
             .map_err(|error| Failure::written(&error))?;
-        if !lazy {
+        // What the checkpoint of a new segment leaves out goes at once, so it is synced in any case.
+        if !lazy || !fits {
             self.sync(active)?;
         }
         self.enter(end);
@@ -287,6 +293,7 @@ impl Committer {
         ledger
             .segments
             .push_back(Segment::new(active.header, head.len() as u64, size));
+        self.known = ledger.lanes.len();
         drop(ledger);
         self.retiring = retiring;
         self.active = Some(active);

@@ -116,6 +116,7 @@ impl Journal {
         let mut ledger = rebuilt.ledger;
         let first = first(&place, &options, &mut ledger, now);
         let mut queue = Queue::new(ledger.durable + 1, now, ledger.bytes());
+        queue.lanes = options.destinations.len();
         let active = match first {
             Ok(active) => Some(active),
             Err(error) => match Refusal::of(&error) {
@@ -182,9 +183,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Names of the destinations that entries count by.
-    pub fn destinations(&self) -> &[String] {
-        &self.shared.options.destinations
+    /// The indexes of destinations by name; names that the journal does not know are given the next
+    /// ones, and what it still holds for one that was not configured is that one's again.
+    ///
+    /// The segment that is written counts by the names it began with, so the next group begins one.
+    ///
+    /// # Errors
+    /// [`JournalError::Invalid`] if there are too many. Then none is added.
+    pub fn extend(&self, names: &[String]) -> Result<Vec<u16>, JournalError> {
+        let mut queue = self.shared.queue();
+        let mut ledger = self.shared.ledger();
+        if ledger.lanes.len() + ledger.unknown(names) >= usize::from(u16::MAX) {
+            return Err(JournalError::Invalid("too many destinations"));
+        }
+        let places = names.iter().map(|name| ledger.lane(name)).collect();
+        queue.lanes = ledger.lanes.len();
+        Ok(places)
     }
 
     /// Queues messages, without waiting for anything; returns the number of the first. They are on

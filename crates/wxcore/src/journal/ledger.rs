@@ -250,6 +250,28 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// How many of these names no destination has.
+    pub(crate) fn unknown(&self, names: &[String]) -> usize {
+        let known = |name: &&String| self.lanes.iter().any(|lane| lane.name == **name);
+        names.iter().filter(|name| !known(name)).count()
+    }
+
+    /// The index of a configured destination, which is added if there is none of that name.
+    pub(crate) fn lane(&mut self, name: &str) -> u16 {
+        let at = self.lanes.iter().position(|lane| lane.name == name);
+        let at = at.unwrap_or(self.lanes.len());
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.configured = true;
+        } else {
+            self.lanes.push(Lane {
+                name: name.to_owned(),
+                configured: true,
+                cursor: 0,
+            });
+        }
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
     /// The segment of that number.
     pub(crate) fn segment(&self, number: u64) -> Option<&Segment> {
         let of = |segment: &&Segment| segment.header.number == number;

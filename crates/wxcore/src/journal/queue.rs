@@ -53,6 +53,8 @@ pub(crate) struct Queue {
     retry_at: i64,
     /// Bytes of all files.
     pub(crate) used: u64,
+    /// Destinations that entries may name.
+    pub(crate) lanes: usize,
     /// Somebody thinks that segments can go.
     pub(crate) tidy: bool,
     /// A record of what a destination took found no room: the ledger alone knows it.
@@ -222,7 +224,7 @@ impl Shared {
         entries: &[Entry<'_>],
         now: UnixMillis,
     ) -> Result<u64, JournalError> {
-        let lanes = self.options.destinations.len();
+        let mut queue = self.queue();
         for entry in entries {
             if entry.size() + TAG > MAX_PAYLOAD {
                 return Err(JournalError::Invalid("a message is too large"));
@@ -230,12 +232,13 @@ impl Shared {
             if entry
                 .destinations
                 .iter()
-                .any(|one| usize::from(one) >= lanes)
+                .any(|one| usize::from(one) >= queue.lanes)
             {
                 return Err(JournalError::Invalid("a destination is unknown"));
             }
         }
-        let first = self.queue().append(entries, now, &self.options);
+        let first = queue.append(entries, now, &self.options);
+        drop(queue);
         self.wake.notify_one();
         first
     }

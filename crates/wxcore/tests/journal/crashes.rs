@@ -44,6 +44,8 @@ struct Life {
     steps: Vec<Step>,
     crash_after: Option<u64>,
     power_cut: bool,
+    /// It learns of most destinations only once the journal is open.
+    late: bool,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,11 +65,13 @@ fn lives() -> impl Strategy<Value = (Vec<Life>, u64)> {
         proptest::collection::vec(step(), 1..14),
         proptest::option::weighted(0.7, 1u64..120),
         any::<bool>(),
+        any::<bool>(),
     );
-    let life = life.prop_map(|(steps, crash_after, power_cut)| Life {
+    let life = life.prop_map(|(steps, crash_after, power_cut, late)| Life {
         steps,
         crash_after,
         power_cut,
+        late,
     });
     (proptest::collection::vec(life, 1..5), any::<u64>())
 }
@@ -177,7 +181,8 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                 }
             }
             Step::Settle { destination, nth } => {
-                let Ok(batch) = process.journal.read(*destination, 0, 50, 20_000) else {
+                let place = process.place(*destination);
+                let Ok(batch) = process.journal.read(place, 0, 50, 20_000) else {
                     continue;
                 };
                 let taken: Vec<(u64, String)> = batch
@@ -186,14 +191,15 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                     .map(|(seq, entry)| (seq, entry.id.to_owned()))
                     .collect();
                 let seqs: Vec<u64> = taken.iter().map(|(seq, _)| *seq).collect();
-                process.journal.settle(*destination, &seqs);
+                process.journal.settle(place, &seqs);
                 model.settled[usize::from(*destination)]
                     .extend(taken.into_iter().map(|(_, id)| id));
             }
             Step::Advance { destination } => {
+                let place = process.place(*destination);
                 process
                     .journal
-                    .advance(*destination, process.journal.progress_durable());
+                    .advance(place, process.journal.progress_durable());
             }
             Step::Remember => {
                 let Some(note) = model.acked.last() else {
@@ -237,7 +243,12 @@ fn run(options: &Options, lives: &[Life], seed: u64) -> Tally {
     let sim = Sim::new(seed);
     let mut model = Model::default();
     for life in lives {
-        let mut process = Process::start(&sim, options.clone()).expect("it opens");
+        let started = if life.late {
+            Process::start_late(&sim, options)
+        } else {
+            Process::start(&sim, options.clone())
+        };
+        let mut process = started.expect("it opens");
         model.check(&process);
         if let Some(after) = life.crash_after {
             sim.crash_after(after);
@@ -359,8 +370,14 @@ fn power_cuts_at_every_change_of_a_busy_life() {
             steps: steps.clone(),
             crash_after: Some(cut),
             power_cut: true,
+            late: false,
+        };
+        let late = Life {
+            late: true,
+            ..life.clone()
         };
         run(&options(8 << 10, &NAMES), &[life.clone(), life], cut);
+        run(&options(8 << 10, &NAMES), &[late.clone(), late], cut);
     }
 }
 
@@ -401,6 +418,7 @@ fn caught(flaw: Flaw, count: u64) -> u64 {
             steps,
             crash_after: Some(15 + seed),
             power_cut: true,
+            late: false,
         };
         let whole = Life {
             crash_after: None,

@@ -70,6 +70,8 @@ pub(crate) struct Process {
     pub(crate) recovered: Recovered,
     signal: Arc<(Mutex<()>, Condvar)>,
     pub(crate) failed: Vec<Range<u64>>,
+    /// The indexes of destinations that were named while the journal was open.
+    places: Vec<u16>,
 }
 
 pub(crate) fn dir() -> PathBuf {
@@ -112,11 +114,33 @@ impl Process {
             recovered,
             signal,
             failed: Vec::new(),
+            places: Vec::new(),
         })
     }
 
+    /// Knows only the first destination when it opens the journal, and names the others then.
+    pub(crate) fn start_late(sim: &Sim, options: &Options) -> Result<Self, JournalError> {
+        let first = Options {
+            destinations: options.destinations.iter().take(1).cloned().collect(),
+            ..options.clone()
+        };
+        let mut process = Self::start(sim, first)?;
+        process.places = process.journal.extend(&options.destinations)?;
+        Ok(process)
+    }
+
+    /// The index that a destination has in this process.
+    pub(crate) fn place(&self, destination: u16) -> u16 {
+        let named = self.places.get(usize::from(destination)).copied();
+        named.unwrap_or(destination)
+    }
+
     pub(crate) fn append(&self, note: &Note) -> Result<u64, JournalError> {
-        note.with(|entry| self.journal.append(&[*entry], NOW))
+        let placed = Note {
+            to: note.to.iter().map(|one| self.place(*one)).collect(),
+            ..note.clone()
+        };
+        placed.with(|entry| self.journal.append(&[*entry], NOW))
     }
 
     /// Waits until it is decided; whether it is durable.
@@ -150,6 +174,7 @@ impl Process {
     /// All that a destination has not settled, read in small steps: number and id.
     pub(crate) fn undelivered(&self, destination: u16) -> Vec<(u64, String, Vec<u8>)> {
         let (mut found, mut after) = (Vec::new(), 0);
+        let destination = self.place(destination);
         loop {
             let batch = self.journal.read(destination, after, 7, 3000).unwrap();
             assert!(batch.unreadable.is_empty(), "{:?}", batch.unreadable);

@@ -73,7 +73,6 @@ class Exchange:
         self, frame: Frame, place: Place, owner: Owner, tally: Tally, budget: float
     ) -> None:
         """Give each ask so many seconds."""
-        self._limited = owner.limits is not None
         self._frame = frame
         self._place = place
         self._owner = owner
@@ -105,7 +104,7 @@ class Exchange:
         """Ask for a message that is new here."""
         run = self._next or self._begin()
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
-        limits = message.limits if self._limited else ()
+        limits = message.limits if self._owner.limits is not None else ()
         run.claims.append((message.claim_key, limits))
         run.asks.append((future, message))
         if run.is_full:
@@ -202,7 +201,7 @@ class Exchange:
         rest = iter(more)
         for (future, message), letter in zip(run.asks, letters, strict=True):
             verdict: Held | Denied = True
-            if letter != _NEW or self._limited:
+            if letter != _NEW or (self._owner.limits is not None):
                 with_more = next(rest) if letter in _WITH_MORE else b""
                 verdict = self._owner.verdict(message, letter, with_more)
             if not future.done():

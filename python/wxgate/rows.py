@@ -1,0 +1,80 @@
+"""Which accounts, destinations and limits have rows in the memory that workers share.
+
+It is made before they fork, and names come and go with each reload: so there is room to spare, a
+name keeps its row for as long as the gateway runs, and what it counted is never counted backwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from wxgate.errors import ConfigError
+from wxgate.metrics import Layout
+from wxgate.settings import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wxgate.settings import Settings
+
+_ROOM = 1024
+"""For so many of each that no configuration has named yet."""
+_HANDLERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Every name that there was since the start, in the order of their coming."""
+
+    accounts: tuple[str, ...]
+    destinations: tuple[str, ...]
+    """Those of the routes; before them are the team's own handlers, whom only workers know."""
+    limits: tuple[str, ...]
+    account_rows: int
+    destination_rows: int
+    limit_rows: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Lay out memory for a start with ``settings``."""
+        accounts, destinations, limits = _names(settings)
+        more = len(accounts), len(destinations) + _HANDLERS, len(limits)
+        return cls(accounts, destinations, limits, *(count + _ROOM for count in more))
+
+    def extended(self, settings: Settings) -> Rows:
+        """Add what ``settings`` name. Raises ``ConfigError`` where there is no room left."""
+        accounts, destinations, limits = _names(settings)
+        more = replace(
+            self,
+            accounts=_united(self.accounts, accounts),
+            destinations=_united(self.destinations, destinations),
+            limits=_united(self.limits, limits),
+        )
+        reason = "more names have come and gone than one run of wxgate can count"
+        full = (
+            ("account", len(more.accounts) > self.account_rows),
+            ("route", len(more.destinations) > self.destination_rows - _HANDLERS),
+            ("limit", len(more.limits) > self.limit_rows),
+        )
+        if problems := [Problem(path, reason, "restart wxgate") for path, over in full if over]:
+            raise ConfigError(problems)
+        return more
+
+    def layout(self, handlers: Sequence[str] = ()) -> Layout:
+        """Say which counter stands where."""
+        names, room = self.names(handlers), (self.account_rows, self.limit_rows)
+        return Layout(self.accounts, names, self.destination_rows, self.limits, room)
+
+    def names(self, handlers: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of all destinations, each with its row."""
+        return _united(tuple(handlers[:_HANDLERS]), self.destinations)
+
+
+def _names(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    destinations = _united((), (str(route.to) for route in settings.route))
+    return tuple(settings.account), destinations, tuple(one.name for one in settings.limit)
+
+
+def _united(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*first, *more]))

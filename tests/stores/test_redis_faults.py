@@ -363,3 +363,29 @@ def test_a_failover_loses_nothing_that_was_known(replicated: Replicated) -> None
             assert [await ask(there, number) for number in (1, 2)] == [b"", b""]
 
     asyncio.run(run())
+
+
+def test_a_message_whose_sender_hangs_up_is_nobodys(own_redis: Server) -> None:
+    """G2: before the answer, and where none comes: the next try is new, here and elsewhere."""
+
+    async def hung_up(claims: RedisClaims, number: int) -> None:
+        asked = asyncio.ensure_future(ask(claims, number))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait({asked})
+
+    async def run() -> None:
+        async with node(own_redis.url) as here, node(own_redis.url) as there:
+            await hung_up(here, 1)
+            await heard(here)
+            assert await ask(there, 1) is True
+            await hung_up(here, 2)
+            await heard(here)
+            assert await ask(here, 2) is True
+            own_redis.pause()
+            await hung_up(here, 3)
+            await until(lambda: not here.is_shared)
+            own_redis.resume()
+            assert await ask(here, 3) is True
+
+    asyncio.run(run())

@@ -46,6 +46,10 @@ class Limits(Protocol):
         """The same with those alone that no store counts: how many messages are open here."""
         ...
 
+    def leave(self, message: Received) -> None:
+        """Note that an admitted message is open no more."""
+        ...
+
 
 class RedisClaims:
     """Ask here what is known here, and the others only for what is new here.
@@ -184,8 +188,10 @@ class RedisClaims:
         self.abandon(message)
         return denied
 
-    def unheard(self, message: Received) -> None:
+    def unheard(self, message: Received, *, counted: bool) -> None:
         """Give a message back whose sender has hung up while it was asked for."""
+        if counted and self.limits is not None:
+            self.limits.leave(message)
         self.abandon(message)
 
     def failed(self, reason: str, notes: Iterable[Note]) -> None:

@@ -57,8 +57,11 @@ class Owner(Protocol):
         """Decide without the server on a message that is new here."""
         ...
 
-    def unheard(self, message: Received) -> None:
-        """Note that a message is ours, and that nobody is there any more to take it."""
+    def unheard(self, message: Received, *, counted: bool) -> None:
+        """Note that a message is ours, and that nobody is there any more to take it.
+
+        ``counted`` says whether limits have already let it pass.
+        """
         ...
 
     def failed(self, reason: str, notes: Iterable[Note]) -> None:
@@ -207,7 +210,7 @@ class Exchange:
             if not future.done():
                 future.set_result(verdict)
             elif verdict is True:
-                self._owner.unheard(message)
+                self._owner.unheard(message, counted=True)
 
     def _answer_alone(self, run: Run) -> None:
         if run.is_late:
@@ -215,7 +218,9 @@ class Exchange:
         run.is_late = True
         self._tally.late += len(run.asks)
         for future, message in run.asks:
-            if not future.done():
+            if future.done():
+                self._owner.unheard(message, counted=False)
+            else:
                 future.set_result(self._owner.alone(message))
 
     def _expire(self, run: Run) -> None:

@@ -389,3 +389,29 @@ def test_a_message_whose_sender_hangs_up_is_nobodys(own_redis: Server) -> None:
             assert await ask(here, 3) is True
 
     asyncio.run(run())
+
+
+def test_limits_that_a_reload_brings_are_asked_from_then_on(redis_server: Server) -> None:
+    """Of concurrency here; rates go along with the claim."""
+
+    class Full:
+        """No place is left."""
+
+        def admit(self, _: Any) -> tuple[int, int]:
+            return (0, 1)
+
+        def enter(self, _: Any) -> tuple[int, int]:
+            return (0, 1)
+
+        def leave(self, _: Any) -> None:
+            raise AssertionError
+
+    async def run() -> None:
+        async with node(redis_server.url, budget=1.0) as here:
+            assert await ask(here, 1) is True
+            here.limits = Full()
+            assert await ask(here, 2) == (0, 1)
+            here.limits = None
+            assert await ask(here, 2) is True
+
+    asyncio.run(run())

@@ -201,10 +201,10 @@ class Exchange:
             self._rest()
 
     def _give(self, run: Run, letters: bytes, more: list[bytes]) -> None:
-        rest = iter(more)
+        rest, limited = iter(more), self._owner.limits is not None
         for (future, message), letter in zip(run.asks, letters, strict=True):
             verdict: Held | Denied = True
-            if letter != _NEW or (self._owner.limits is not None):
+            if letter != _NEW or limited:
                 with_more = next(rest) if letter in _WITH_MORE else b""
                 verdict = self._owner.verdict(message, letter, with_more)
             if not future.done():

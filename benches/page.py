@@ -29,7 +29,7 @@ _BUSY = 0.5
 _SIZES = ("325 B", "6 KB")
 _STAGES = (
     *("sha1", "base64", "aes", "xml", "json"),
-    *("request", "verify", "open", "parse", "route", "reply", "pay", "gateway"),
+    *("request", "verify", "open", "parse", "route", "limit", "reply", "pay", "gateway"),
 )
 _VERSIONS = (
     "granian",

@@ -33,6 +33,8 @@ mod parse;
 
 mod route;
 
+mod limit;
+
 mod reply;
 
 mod pay;
@@ -51,6 +53,7 @@ criterion_group!(
     open::open,
     parse::parse,
     route::route,
+    limit::limit,
     reply::reply,
     pay::pay,
     gateway::gateway,

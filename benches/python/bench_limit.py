@@ -36,9 +36,8 @@ def _limits() -> Callable[[str], bool]:
 def _throttled() -> Callable[[str], bool]:
     """GCRA as well."""
     quota = rate_limiter.per_sec(_RATE, burst=_BURST)
-    throttle = Throttled(
-        using=RateLimiterType.GCRA.value, quota=quota, store=store.MemoryStore({"MAX_SIZE": 100_000})
-    )
+    memory = store.MemoryStore({"MAX_SIZE": 100_000})
+    throttle = Throttled(using=RateLimiterType.GCRA.value, quota=quota, store=memory)
     return lambda key: not throttle.limit(key).limited
 
 

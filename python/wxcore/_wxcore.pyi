@@ -660,8 +660,11 @@ class Limits:
     def __new__(cls, capacity: int, parts: int = 1) -> Self: ...
     def admit(self, message: Received, now: int) -> tuple[int, int] | None:
         """Let a message pass all its limits; else which rule denies it, and for how many µs."""
-    def enter(self, message: Received) -> tuple[int, int] | None:
-        """Have a message take its places under limits of concurrency alone; as ``admit``."""
+    def enter(self, message: Received, now: int) -> tuple[int, int] | None:
+        """Have a message take its places under limits of concurrency alone; as ``admit``.
+
+        That its rates let it pass elsewhere is noted, for when these limits have to decide alone.
+        """
     def leave(self, message: Received) -> None:
         """Free the places of an admitted message under limits of concurrency."""
     def acquire(

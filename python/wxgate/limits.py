@@ -30,8 +30,8 @@ class Store(Protocol):
     def admit(self, message: Received, now: int) -> Denied | None:
         """Let a message pass all its limits, or none: then, which denies it."""
 
-    def enter(self, message: Received) -> Denied | None:
-        """Have a message take its places under limits of concurrency alone."""
+    def enter(self, message: Received, now: int) -> Denied | None:
+        """Have it take its places under limits of concurrency alone; its rates were seen to."""
 
     def leave(self, message: Received) -> None:
         """Free the places of an admitted message under limits of concurrency."""
@@ -61,11 +61,11 @@ class Limits:
 
     def admit(self, message: Received) -> Denied | None:
         """Let a message that is new pass; or return what denies it, having used up nothing."""
-        return self._counted(message, self._store.admit(message, time.monotonic_ns() // 1000))
+        return self._counted(message, self._store.admit(message, _now()))
 
     def enter(self, message: Received) -> Denied | None:
         """Do so with limits of concurrency alone: the store that nodes share saw to the rates."""
-        return self._counted(message, self._store.enter(message))
+        return self._counted(message, self._store.enter(message, _now()))
 
     def _counted(self, message: Received, denied: Denied | None) -> Denied | None:
         if denied is None:
@@ -99,6 +99,11 @@ class Limits:
         self._absorbed[rule] = (now, 0)
         more = f" (and {left_out} more)" if left_out else ""
         _LOG.warning("account %s: absorbed by limit %s%s", account, self._rules[rule].name, more)
+
+
+def _now() -> int:
+    """Return microseconds of the machine's monotonic clock: it is never set."""
+    return time.monotonic_ns() // 1000
 
 
 def refusal(core: Core, denied: Denied) -> Answer:

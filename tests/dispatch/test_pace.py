@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wxcore import Limits as Counted
 from wxgate.dispatch import Limits
-from wxgate.dispatch.lane import Lane
 from wxgate.dispatch.pace import Pacing
-from wxgate.dispatch.turns import Turns
 
 from .clockwork import loop, play
 from .world import Service, World, busy, in_order
@@ -193,44 +191,5 @@ def test_never_more_than_burst_and_rate_and_all_arrive(
                 for last in range(first, len(times)):
                     span = (times[last] - start) * SECOND + 2
                     assert last - first + 1 <= allowed + span / interval
-
-    play(run())
-
-
-def test_accounts_take_turns() -> None:
-    """However many lanes one has ready, the next account's comes after one of them."""
-    turns = Turns()
-    turns.extend(Lane(f"a{at}", "a") for at in range(100))
-    turns.extend([Lane("b0", "b"), Lane("c0", "c"), Lane("b1", "b")])
-    turns.extendleft([Lane("b9", "b")])
-    order = [turns.popleft().key for _ in range(8)]
-    assert order == ["a0", "b9", "c0", "a1", "b0", "a2", "b1", "a3"]
-    last = Lane("z", "z")
-    turns.append(last)
-    turns.remove(last)
-    assert len(turns) == len(list(reversed(turns))) == 96
-
-
-def test_one_tenant_at_ten_times_the_load_costs_the_others_nothing() -> None:
-    """A destination that takes ten a second: each modest account's messages go with the next."""
-
-    async def behave(_: str, __: int) -> bytes:
-        await asyncio.sleep(0.1)
-        return b""
-
-    async def run() -> None:
-        service = Service(behave)
-        world = World(service, limits=Limits(concurrency=1, queue=4096))
-        world.resume()
-        for at in range(1000):
-            world.record(f"greedy{at}", account="greedy")
-        late = []
-        for at in range(50):
-            message = world.record(f"modest{at}", account="modest")
-            started = loop().time()
-            await service.took(message.id)
-            late.append(loop().time() - started)
-        assert max(late) <= 0.35
-        await loop().rest()
 
     play(run())

@@ -75,14 +75,14 @@ impl Limits {
         Ok(denied.map(|denied| (denied.rule, denied.retry_after)))
     }
 
-    /// Has a message take its places under limits of concurrency alone: where its rates are counted
-    /// elsewhere. As `admit`.
-    fn enter(&self, message: &Received) -> PyResult<Option<(usize, i64)>> {
+    /// Has a message take its places under limits of concurrency alone, as `admit`; that its rates
+    /// let it pass elsewhere is noted.
+    fn enter(&self, message: &Received, now: i64) -> PyResult<Option<(usize, i64)>> {
         let limits = &message.delivery()?.limits;
-        if limits.iter().all(|one| one.concurrency.is_none()) {
+        if limits.is_empty() {
             return Ok(None);
         }
-        let denied = self.locked().enter(limits).err();
+        let denied = self.locked().enter(limits, now).err();
         Ok(denied.map(|denied| (denied.rule, denied.retry_after)))
     }
 

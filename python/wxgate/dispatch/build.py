@@ -83,8 +83,9 @@ def plan(
         routes.append(name)
     indices = {name: index for index, name in enumerate(places)}
     waits = [True] * len(handlers) + [route.reply == "wait" for route in settings.route]
+    shared = len(settings.account) > 1
     return Plan(
-        tuple(places.values()),
+        tuple(replace(one, limits=replace(one.limits, shared=shared)) for one in places.values()),
         tuple(indices[name] for name in routes),
         frozenset(indices[name] for name, wait in zip(routes, waits, strict=True) if wait),
         shop.pool,

@@ -65,7 +65,7 @@ class Destination:
         self._timeout = math.inf if limits.timeout is None else limits.timeout
         self._desk = desk
         self._now = desk.loop.time
-        self._window = Window(limits.queue, _WINDOW_BYTES)
+        self._window = Window(limits.queue, _WINDOW_BYTES, shared=limits.shared)
         self._reader = Reader(index, self._window, nodes)
         self._gate = Gate(limits, desk.random, self._now())
         self._waits = Waits()
@@ -307,7 +307,7 @@ class Destination:
     def _restore(self, lane: Lane, item: Item, attempt: Attempt) -> bool:
         """Read a message again of which only its place was kept."""
         try:
-            found = self._reader.again(item)
+            found = self._reader.again(lane, item)
         except OSError as error:
             self._gate.leave(attempt)
             self._complain(error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from wxgate.dispatch.tenants import LANES_PER_PLACE, Tenants
 from wxgate.dispatch.turns import Turns
 from wxgate.errors import SinkRetryError
 
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wxgate.dispatch.pace import Row
-
-_LANES_PER_PLACE = 16
-"""Lanes may outnumber the window's places: a stuck one costs some hundred bytes and no place."""
+    from wxgate.dispatch.tenants import Tenant
 
 
 class Envelope(Protocol):
@@ -84,12 +83,13 @@ class Item:
 class Lane:
     """The messages of one routing key."""
 
-    __slots__ = ("account", "items", "key", "patient", "spilled")
+    __slots__ = ("account", "items", "key", "patient", "spilled", "tenant")
 
-    def __init__(self, key: str, account: str = "") -> None:
+    def __init__(self, key: str, account: str = "", tenant: Tenant | None = None) -> None:
         """Start empty."""
         self.key = key
         self.account = account
+        self.tenant = tenant
         self.items: list[Item] = []
         self.spilled = 0
         """The first seq that was left in the journal; 0 for none."""
@@ -100,8 +100,12 @@ class Lane:
 class Window:
     """All lanes of one destination."""
 
-    def __init__(self, places: int, max_bytes: int) -> None:
-        """Keep at most ``places`` messages and about ``max_bytes`` of events."""
+    def __init__(self, places: int, max_bytes: int, *, shared: bool = False) -> None:
+        """Keep at most ``places`` messages and about ``max_bytes`` of events.
+
+        ``shared`` if several accounts are to have their part of it.
+        """
+        self.tenants = Tenants(places) if shared else None
         self.lanes: dict[str, Lane] = {}
         self.ready = Turns()
         self.recalling: dict[Lane, None] = {}
@@ -128,15 +132,27 @@ class Window:
     @property
     def room(self) -> int:
         """How many messages can be added."""
-        if self.bytes >= self.max_bytes or len(self.lanes) >= self.places * _LANES_PER_PLACE:
+        if self.bytes >= self.max_bytes or len(self.lanes) >= self.places * LANES_PER_PLACE:
             return 0
         return self.places - self.held
 
     def add(self, key: str, item: Item) -> bool:
         """Put a message behind those of its key; return whether its lane has become ready."""
+        account = "" if item.message is None else item.message.account
+        if self.tenants is None:
+            return self._put(key, item, account, None)
+        tenant = self.tenants.of(account)
+        if tenant.spilled or self.tenants.crowds(tenant, self.held):
+            tenant.spilled = tenant.spilled or item.seq
+            return False
+        return self._put(key, item, account, tenant)
+
+    def _put(self, key: str, item: Item, account: str, tenant: Tenant | None) -> bool:
         lane = self.lanes.get(key)
         if lane is None:
-            self.lanes[key] = lane = Lane(key, "" if item.message is None else item.message.account)
+            self.lanes[key] = lane = Lane(key, account, tenant)
+            if tenant is not None:
+                tenant.lanes += 1
             self.ready.append(lane)
             fresh = True
         elif lane.spilled or self._is_long(lane):
@@ -145,9 +161,28 @@ class Window:
         else:
             fresh = False
         lane.items.append(item)
-        self.held += 1
-        self.bytes += len(item.event)
+        self._hold(lane, item.event)
         return fresh
+
+    def _hold(self, lane: Lane, event: bytes) -> None:
+        self.held += 1
+        self.bytes += len(event)
+        if lane.tenant is not None:
+            lane.tenant.held += 1
+
+    def _drop(self, lane: Lane, item: Item) -> None:
+        """Free the place of a message, unless it has given that up already."""
+        if item.message is not None:
+            self.held -= 1
+            self.bytes -= len(item.event)
+            if lane.tenant is not None:
+                lane.tenant.held -= 1
+
+    def _close(self, lane: Lane) -> None:
+        del self.lanes[lane.key]
+        if lane.tenant is not None and self.tenants is not None:
+            lane.tenant.lanes -= 1
+            self.tenants.release(lane.tenant)
 
     def _is_long(self, lane: Lane) -> bool:
         length = len(lane.items)
@@ -164,39 +199,66 @@ class Window:
             self.ready.append(lane)
         lane.items.append(item)
         lane.spilled = item.seq + 1
-        self.held += 1
-        self.bytes += len(item.event)
+        self._hold(lane, item.event)
         return fresh
+
+    def restore(self, tenant: Tenant, key: str, item: Item) -> None:
+        """Take back what an account left in the journal, in its order."""
+        assert self.tenants is not None  # noqa: S101 (who left it there? for mypy)
+        if self.tenants.crowds(tenant, self.held):
+            tenant.spilled = item.seq
+            del self.tenants.returning[tenant]
+            return
+        tenant.spilled = item.seq + 1
+        lane = self.lanes.get(key)
+        if lane is not None and lane in self.recalling:
+            self.recall(lane, item)
+        else:
+            self._put(key, item, tenant.account, tenant)
 
     def recalled(self) -> None:
         """End a search that has seen all the journal: what still recalls has spilled nothing."""
         for lane in self.recalling:
             lane.spilled = 0
             if not lane.items:
-                del self.lanes[lane.key]
+                self._close(lane)
         self.recalling.clear()
+        if self.tenants is not None:
+            self.tenants.returned()
         self.scanned = None
 
     def finish(self, lane: Lane, count: int) -> None:
         """Remove the first ``count`` messages of a lane, and let it go on."""
         items = lane.items
         for item in items[:count]:
-            if item.message is not None:
-                self.held -= 1
-                self.bytes -= len(item.event)
+            self._drop(lane, item)
         del items[:count]
         if items:
             self.ready.append(lane)
         elif lane.spilled:
-            self._start_recalling(lane)
+            self.recalling[lane] = None
+            self._search_from(lane.spilled)
         else:
-            del self.lanes[lane.key]
+            self._close(lane)
+        self._call_back(lane.tenant)
 
-    def _start_recalling(self, lane: Lane) -> None:
-        """Have the journal searched for what the lane left there, again if it is too far."""
-        self.recalling[lane] = None
-        start = lane.spilled - 1
-        self.scanned = start if self.scanned is None else min(self.scanned, start)
+    def _call_back(self, tenant: Tenant | None) -> None:
+        """Have the journal searched for what an account left there, once there is room for it."""
+        tenants = self.tenants
+        if tenant is None or tenants is None or not tenants.has_room(tenant, self.held):
+            return
+        if tenant not in tenants.returning:
+            tenants.returning[tenant] = None
+            self._search_from(tenant.spilled)
+
+    def _search_from(self, seq: int) -> None:
+        """Have the journal searched from a message on, again if the search is too far."""
+        self.scanned = seq - 1 if self.scanned is None else min(self.scanned, seq - 1)
+
+    @property
+    def searching(self) -> bool:
+        """Whether something is looked for that was left in the journal."""
+        return bool(self.recalling) or (self.tenants is not None and bool(self.tenants.returning))
 
     def freshest(self) -> Lane:
         """Remove the ready lane whose head was tried least, and of several the last.
@@ -214,25 +276,24 @@ class Window:
             return
         head, *rest = lane.items
         for item in rest:
-            self.held -= 1
-            self.bytes -= len(item.event)
+            self._drop(lane, item)
         if rest:
             lane.spilled = rest[0].seq
             self.recalling.pop(lane, None)
             del lane.items[1:]
-        if head.message is not None:
-            self.held -= 1
-            self.bytes -= len(head.event)
-            head.message, head.event = None, b""
+        self._drop(lane, head)
+        head.message, head.event = None, b""
+        self._call_back(lane.tenant)
 
-    def refill(self, item: Item, message: Envelope, event: bytes, nodes: Sequence[int]) -> None:
+    def refill(
+        self, lane: Lane, item: Item, message: Envelope, event: bytes, nodes: Sequence[int]
+    ) -> None:
         """Put back a message of which only the place was kept, to be tried now.
 
         It needs no room: no more than the tries that are open at once can be put back.
         """
         item.message, item.event, item.nodes = message, event, nodes
-        self.held += 1
-        self.bytes += len(event)
+        self._hold(lane, event)
 
     def oldest(self) -> int | None:
         """When the oldest message in memory was accepted (ms)."""

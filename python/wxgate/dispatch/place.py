@@ -36,6 +36,8 @@ class Limits:
     batch: int = 1
     """Messages in one try."""
     retry: Schedule = field(default_factory=Schedule)
+    shared: bool = False
+    """Whether several accounts are to have their part of the memory."""
     breaker: Rules = field(default_factory=partial(Rules, errors=0.9))
 
 

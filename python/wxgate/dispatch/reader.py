@@ -14,7 +14,7 @@ from wxgate.dispatch.lane import Item
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wxgate.dispatch.lane import Window
+    from wxgate.dispatch.lane import Lane, Window
     from wxgate.dispatch.message import Live, Log, Routed, Stored
 
     Nodes = Callable[[int, Routed], Sequence[int]]
@@ -58,7 +58,7 @@ class Reader:
     def wants(self) -> bool:
         """Whether there is something to read, and room for it."""
         window = self._window
-        if self._log is None or not (self.behind or window.recalling):
+        if self._log is None or not (self.behind or window.searching):
             return False
         return window.room * 4 >= window.places
 
@@ -67,7 +67,7 @@ class Reader:
 
         Raises ``OSError``.
         """
-        searched = bool(self._window.recalling) and self._search()
+        searched = self._window.searching and self._search()
         went_on = self.behind and self._window.room > 0 and self._go_on(last)
         return searched or went_on
 
@@ -90,18 +90,28 @@ class Reader:
         window.scanned = max(before, position)
         for message in stored:
             window.scanned = max(window.scanned, message.seq)
-            lane = window.lanes.get(message.key)
             # What lies behind the cursor, the cursor will find.
-            if lane is None or lane not in window.recalling or message.seq > self.cursor:
-                continue
-            if message.seq >= lane.spilled:
-                window.recall(lane, self._item(message))
+            if message.seq <= self.cursor:
+                self._fetch(message)
         moved = window.scanned > before
         if window.scanned >= self.cursor or not moved:
             window.recalled()
         return moved
 
-    def again(self, item: Item) -> bool:
+    def _fetch(self, message: Stored) -> None:
+        """Take a message that was left in the journal, if that is what it was left for."""
+        window = self._window
+        tenants = window.tenants
+        tenant = None if tenants is None else tenants.find(message.account)
+        if tenants is not None and tenant is not None and 0 < tenant.spilled <= message.seq:
+            if tenant in tenants.returning:
+                window.restore(tenant, message.key, self._item(message))
+            return
+        lane = window.lanes.get(message.key)
+        if lane is not None and lane in window.recalling and message.seq >= lane.spilled:
+            window.recall(lane, self._item(message))
+
+    def again(self, lane: Lane, item: Item) -> bool:
         """Read a message again of which only the place was kept; False if it is gone.
 
         Raises ``OSError``.
@@ -110,7 +120,7 @@ class Reader:
         if not stored or stored[0].seq != item.seq:
             return False
         (message,) = stored
-        self._window.refill(item, message, message.event, self.nodes(self._index, message))
+        self._window.refill(lane, item, message, message.event, self.nodes(self._index, message))
         return True
 
     def _read(self, after: int, limit: int, max_bytes: int) -> tuple[Sequence[Stored], int]:

@@ -44,34 +44,37 @@ class SharedLimits:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(_SCHEMA)
-        self._own = OwnLimits(capacity, workers * parts)
+        self._open = OwnLimits(capacity)
+        self._alone = OwnLimits(capacity, workers * parts)
         self._parts = parts
         self._asked = 0
 
     def admit(self, message: Received, now: int) -> Denied | None:
         """Let a message pass all its limits at ``now`` (µs), or none: then, which denies it."""
-        if denied := self._own.enter(message):
+        if denied := self._open.enter(message, now):
             return denied
-        limits = message.limits
-        if not limits:
-            return None
-        try:
-            denied = self._transact(limits, now)
-        except sqlite3.Error:
-            _LOG.exception("the limits that workers share cannot be counted")
-            self._own.leave(message)
-            return self._own.admit(message, now)
+        denied = self._count(message.limits, now)
         if denied:
-            self._own.leave(message)
+            self._open.leave(message)
         return denied
 
-    def enter(self, message: Received) -> Denied | None:
-        """Have a message take its places under limits of concurrency alone."""
-        return self._own.enter(message)
+    def enter(self, message: Received, now: int) -> Denied | None:
+        """Have it take its places under limits of concurrency alone; its rates were seen to."""
+        return self._open.enter(message, now)
 
     def leave(self, message: Received) -> None:
         """Free the places of an admitted message under limits of concurrency."""
-        self._own.leave(message)
+        self._open.leave(message)
+
+    def _count(self, limits: Sequence[Limit], now: int) -> Denied | None:
+        if not limits:
+            return None
+        try:
+            return self._transact(limits, now)
+        except sqlite3.Error:
+            _LOG.exception("the limits that workers share cannot be counted")
+            denied = self._alone.acquire(limits, now)
+            return denied and (limits[denied[0]][3], denied[1])
 
     def _transact(self, limits: Sequence[Limit], now: int) -> Denied | None:
         self._db.execute("BEGIN IMMEDIATE")

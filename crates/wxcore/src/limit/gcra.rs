@@ -80,11 +80,23 @@ impl Gcra {
         }
     }
 
+    /// The key's TAT after a message that somebody else let pass: never later than a burst ahead.
+    pub fn note(self, tat: Option<i64>, now: i64) -> i64 {
+        let latest = now
+            .saturating_add(self.tolerance)
+            .saturating_add(self.interval);
+        let start = tat.unwrap_or(now).clamp(now, latest);
+        start.saturating_add(self.interval).min(latest)
+    }
+
     /// The same at `parts` of one share: as many of them together admit what one would. A burst
     /// smaller than their number becomes 1 for each.
     #[must_use]
     pub fn divided(self, parts: u32) -> Self {
-        let parts = i64::from(parts.max(1));
+        if parts <= 1 {
+            return self;
+        }
+        let parts = i64::from(parts);
         let burst = (self.tolerance / self.interval + 1) / parts;
         let interval = self.interval.saturating_mul(parts).min(MAX_INTERVAL);
         let tolerance = interval.saturating_mul((burst - 1).max(0));
@@ -160,6 +172,17 @@ mod tests {
         assert_eq!(gcra.decide(None, 0, 5), Decision::Admitted(50));
         assert_eq!(gcra.decide(None, 0, 6), Decision::Denied(10));
         assert_eq!(gcra.decide(Some(20), 0, 4), Decision::Denied(10));
+    }
+
+    #[test]
+    fn what_others_let_pass_counts_and_costs_no_more_than_the_burst() {
+        let gcra = Gcra::new(10, 3).unwrap();
+        let noted = (0..100).fold(None, |tat, _| Some(gcra.note(tat, 0)));
+        assert_eq!(gcra.decide(noted, 0, 1), Decision::Denied(10));
+        assert_eq!(
+            gcra.decide(Some(gcra.note(None, 0)), 0, 2),
+            Decision::Admitted(30)
+        );
     }
 
     #[test]

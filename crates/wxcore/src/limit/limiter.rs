@@ -56,6 +56,15 @@ impl Limiter {
     /// # Errors
     /// [`Denied`], with the first rule that denies it.
     pub fn admit(&mut self, limits: &[Limit], now: i64) -> Result<(), Denied> {
+        if let [only] = limits
+            && let (Some(gcra), None) = (only.rate, only.concurrency)
+        {
+            // The usual case, in one look at the table.
+            let rule = only.rule;
+            return self
+                .acquire(&only.key, gcra, now, 1)
+                .map_err(|retry_after| Denied { rule, retry_after });
+        }
         self.make_room(now);
         let mut denied: Option<Denied> = None;
         for limit in limits {
@@ -79,11 +88,13 @@ impl Limiter {
         Ok(())
     }
 
-    /// Has a message take its places under limits of concurrency, whatever its rates.
+    /// Has a message take its places under limits of concurrency. Whether its rates let it pass was
+    /// decided elsewhere; that it did is noted, for when this limiter has to decide alone.
     ///
     /// # Errors
     /// [`Denied`], as [`Self::admit`].
-    pub fn enter(&mut self, limits: &[Limit]) -> Result<(), Denied> {
+    pub fn enter(&mut self, limits: &[Limit], now: i64) -> Result<(), Denied> {
+        self.make_room(now);
         if let Some(full) = limits.iter().find(|one| self.is_full(one)) {
             return Err(Denied {
                 rule: full.rule,
@@ -91,6 +102,10 @@ impl Limiter {
             });
         }
         for limit in limits {
+            if let Some(gcra) = limit.rate {
+                let noted = gcra.divided(self.parts).note(self.tat(&limit.key), now);
+                self.put(&limit.key, noted);
+            }
             self.occupy(limit);
         }
         Ok(())
@@ -114,10 +129,20 @@ impl Limiter {
     /// After how many microseconds they would pass.
     pub fn acquire(&mut self, key: &[u8], gcra: Gcra, now: i64, cost: u32) -> Result<(), i64> {
         self.make_room(now);
-        match self.look(key, gcra, now, cost) {
+        let gcra = gcra.divided(self.parts);
+        if let Some(tat) = self.tats.get_mut(key) {
+            return match gcra.decide(Some(*tat), now, cost) {
+                Decision::Denied(wait) => Err(wait),
+                Decision::Admitted(next) => {
+                    *tat = next;
+                    Ok(())
+                }
+            };
+        }
+        match gcra.decide(self.tat(key), now, cost) {
             Decision::Denied(wait) => Err(wait),
-            Decision::Admitted(_) => {
-                self.take(key, gcra, now, cost);
+            Decision::Admitted(next) => {
+                self.put(key, next);
                 Ok(())
             }
         }
@@ -161,17 +186,23 @@ impl Limiter {
     }
 
     fn look(&self, key: &[u8], gcra: Gcra, now: i64, cost: u32) -> Decision {
+        gcra.divided(self.parts).decide(self.tat(key), now, cost)
+    }
+
+    fn tat(&self, key: &[u8]) -> Option<i64> {
         let known = self.tats.get(key).copied();
         let crowd =
             || (self.tats.len() >= self.capacity).then(|| self.tats.get(crowd_of(key)).copied());
-        let tat = known.or_else(|| crowd().flatten());
-        gcra.divided(self.parts).decide(tat, now, cost)
+        known.or_else(|| crowd().flatten())
     }
 
     fn take(&mut self, key: &[u8], gcra: Gcra, now: i64, cost: u32) {
-        let Decision::Admitted(tat) = self.look(key, gcra, now, cost) else {
-            return;
-        };
+        if let Decision::Admitted(tat) = self.look(key, gcra, now, cost) {
+            self.put(key, tat);
+        }
+    }
+
+    fn put(&mut self, key: &[u8], tat: i64) {
         if let Some(known) = self.tats.get_mut(key) {
             *known = tat;
             return;
@@ -283,6 +314,21 @@ mod tests {
         limiter.leave(&limits);
         limiter.leave(&limits);
         assert!(limiter.open.is_empty());
+    }
+
+    #[test]
+    fn what_passed_elsewhere_is_known_when_this_one_is_alone() {
+        let mut limiter = Limiter::new(100, 1);
+        let limits = [limit(0, "x", Some((1_000, 3)), Some(5))];
+        assert!(limiter.enter(&limits, 0).is_ok() && limiter.enter(&limits, 0).is_ok());
+        assert_eq!(limiter.admit(&limits, 0), Ok(()));
+        assert!(limiter.admit(&limits, 0).is_err());
+        assert!(limiter.enter(&limits, 0).is_ok() && limiter.enter(&limits, 0).is_ok());
+        let full = Denied {
+            rule: 0,
+            retry_after: 1_000_000,
+        };
+        assert_eq!(limiter.enter(&limits, 0), Err(full));
     }
 
     #[test]

@@ -1,0 +1,123 @@
+"""Accounts at one destination: each in its turn, none in the way of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wxgate.dispatch import Limits, Schedule
+from wxgate.dispatch.lane import Lane
+from wxgate.dispatch.turns import Turns
+
+from .clockwork import loop, play
+from .world import Service, World, busy, in_order
+
+
+def test_accounts_take_turns() -> None:
+    """However many lanes one has ready, the next account's comes after one of them."""
+    turns = Turns()
+    turns.extend(Lane(f"a{at}", "a") for at in range(100))
+    turns.extend([Lane("b0", "b"), Lane("c0", "c"), Lane("b1", "b")])
+    turns.extendleft([Lane("b9", "b")])
+    order = [turns.popleft().key for _ in range(8)]
+    assert order == ["a0", "b9", "c0", "a1", "b0", "a2", "b1", "a3"]
+    last = Lane("z", "z")
+    turns.append(last)
+    turns.remove(last)
+    assert len(turns) == len(list(reversed(turns))) == 96
+
+
+async def a_tenth(_: str, __: int) -> bytes:
+    """Take ten a second, one at a time."""
+    await asyncio.sleep(0.1)
+    return b""
+
+
+@pytest.mark.parametrize("users", [3000, 20])
+def test_one_tenant_at_ten_times_the_load_costs_the_others_nothing(users: int) -> None:
+    """Its backlog is many times the window; the others' messages go with the next try or two."""
+
+    async def run() -> None:
+        service = Service(a_tenth)
+        world = World(service, limits=Limits(concurrency=1, queue=64, shared=True))
+        world.resume()
+        for at in range(3000):
+            world.record(f"greedy{at % users}", account="greedy")
+        late = []
+        for at in range(100):
+            message = world.record(f"modest{at % 3}", account="modest")
+            for more in range(10):
+                world.record(f"greedy{more}", account="greedy")
+            started = loop().time()
+            await service.took(message.id)
+            late.append(loop().time() - started)
+        assert max(late) <= 0.35
+        await loop().rest()
+        assert world.left() == []
+        assert in_order(service.taken)
+        assert len(set(service.taken)) == len(service.taken) == 4100
+
+    play(run())
+
+
+def test_who_was_behind_when_the_gateway_started_is_found() -> None:
+    """What an earlier process left is read on over the greedy one's messages."""
+
+    async def run() -> None:
+        service = Service(a_tenth)
+        world = World(service, limits=Limits(concurrency=1, queue=64, shared=True))
+        for at in range(2000):
+            world.log.put(f"greedy{at % 700}", account="greedy")
+        last = world.log.put("modest", account="modest")
+        world.resume()
+        started = loop().time()
+        await service.took(last.id)
+        assert loop().time() - started < 1
+        await loop().rest()
+        assert world.left() == []
+        assert in_order(service.taken)
+
+    play(run())
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1 << 32), st.integers(4, 40), st.integers(1, 5), st.integers(1, 4))
+def test_nothing_is_lost_or_turned_round_whatever_happens(
+    seed: int, queue: int, accounts: int, batch: int
+) -> None:
+    """Small windows, many accounts, services that fail, a restart: each message once, in order."""
+    chance = random.Random(seed)  # noqa: S311 (a test)
+
+    async def behave(_: str, tries: int) -> bytes:
+        await asyncio.sleep(chance.random() / 20)
+        if tries < 4 and chance.random() < 0.2:
+            raise busy(503, chance.choice([None, 0.5]))
+        return b""
+
+    async def run() -> None:
+        service = Service(behave)
+        retry = Schedule(first=0.1, factor=2, max=2, give_up=1e6)
+        limits = Limits(concurrency=3, queue=queue, batch=batch, retry=retry, shared=True)
+        world = World(service, limits=limits)
+        world.resume()
+        for at in range(300):
+            account = min(chance.randrange(accounts), chance.randrange(accounts))
+            world.record(f"a{account}-k{chance.randrange(30)}", account=f"a{account}")
+            if chance.random() < 0.1:
+                await asyncio.sleep(chance.random() / 4)
+            if at == 150 and chance.random() < 0.5:
+                await world.dispatcher.drain(10)
+                world.log.cursors.clear()
+                world.start()
+                world.resume()
+        await loop().rest()
+        assert world.left() == []
+        assert in_order(service.taken)
+        assert len(set(service.taken)) == len(service.taken) == 300
+        (standing,) = world.dispatcher.snapshot()
+        assert (standing.held, standing.waiting) == (0, 0)
+
+    play(run())

@@ -61,6 +61,8 @@ def test_at_the_rate_in_order_and_nobody_else_waits() -> None:
         started = loop().time()
         await loop().rest()
         assert gaps(service, "slow") == list(range(40))
+        waited = [name for _, name in service.log if name.startswith("slow")]
+        assert waited[:20] == [f"slow{at}/{at + 1}" for at in range(20)]
         assert max(at for at, name in service.log if name.startswith("free")) == started
         assert in_order(service.taken)
         assert world.left() == []

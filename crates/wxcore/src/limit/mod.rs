@@ -1,8 +1,8 @@
 //! Rate limits: which rules a message falls under, and whether it may pass.
 //!
 //! [`gcra`] is the arithmetic, [`rate`] how rates are written, [`rules`] the compiled `[[limit]]`
-//! tables, [`limiter`] what one process remembers, [`stored`] how a message is seen that was read back
-//! from the journal. Every time is in whole microseconds of a clock that the caller chooses.
+//! tables, [`limiter`] what one process remembers. Every time is in whole microseconds of a clock
+//! that the caller chooses.
 
 pub mod gcra;
 pub mod limiter;

@@ -9,8 +9,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from wxgate.stores.limits import SharedLimits
-
 from .conftest import LOG
 from .theatre import Theatre, ask, ask_with_headers, until
 
@@ -179,8 +177,8 @@ def test_workers_that_cannot_count_together_keep_to_their_parts(crew: Crew) -> N
     async def run() -> list[int]:
         async with workers[0].gateway, workers[1].gateway:
             for worker in workers:
-                (shared,) = (one for one in worker.state.stores if isinstance(one, SharedLimits))
-                shared.close()
+                assert worker.state.pipeline.limits is not None
+                worker.state.pipeline.limits.close()
             calls = [workers[at % 2].play("shop", "text") for at in range(30)]
             return [one.status for one in await asyncio.gather(*calls)]
 

@@ -163,14 +163,12 @@ impl<'a> Scanner<'a> {
         if depth > self.limits.depth || self.elements > self.limits.elements {
             return Err(XmlError::TooMuch);
         }
+        if let Some((name, text)) = self.leaf() {
+            return self.place(siblings, name, || Node::Text(Cow::Borrowed(text)));
+        }
         let tag = self.start_tag()?;
-        let leaf = if tag.empty {
-            Some("")
-        } else {
-            self.leaf(tag.name)
-        };
-        if let Some(text) = leaf {
-            return self.place(siblings, tag.name, || Node::Text(Cow::Borrowed(text)));
+        if tag.empty {
+            return self.place(siblings, tag.name, || Node::Text(Cow::Borrowed("")));
         }
         let mut members = Members::new();
         let text = self.content(depth, &mut members)?;
@@ -183,23 +181,32 @@ impl<'a> Scanner<'a> {
         self.place(siblings, tag.name, || node)
     }
 
-    /// The rest of `<A><![CDATA[text]]></A>` and `<A>text</A>`, which nearly every element is; `None`,
-    /// with nothing consumed, for all else. Halves the time of a short message.
-    fn leaf(&mut self, name: &str) -> Option<&'a str> {
-        let start = self.at;
-        let text = if self.eat(b"<![CDATA[") {
-            self.until(b"]]").ok()
+    /// The name and the text of `<A><![CDATA[text]]></A>` or `<A>text</A>`, which nearly every element
+    /// is; `None`, with nothing consumed, for all else. Halves the time of a short message. Slices are
+    /// cut from the front, so that no step looks at the place of the one before it again: a seventh.
+    fn leaf(&mut self) -> Option<(&'a str, &'a str)> {
+        let rest = self.rest();
+        let (name, inner) = plain_tag(rest)?;
+        let (from, text, tail) = if let Some(section) = inner.strip_prefix(b"<![CDATA[") {
+            let (text, tail) = section.split_at_checked(section_end(section)?)?;
+            (section, text, tail.get(3..)?)
         } else {
-            let length = memchr(b'<', self.rest())?;
-            let plain = self.take(length).ok();
-            plain.filter(|text| memchr2(b'&', b'>', text.as_bytes()).is_none())
+            let (text, tail) = inner.split_at_checked(memchr(b'<', inner)?)?;
+            if memchr2(b'&', b'>', text).is_some() {
+                return None;
+            }
+            (inner, text, tail)
         };
-        let closed = self.eat(b"</") && self.eat(name.as_bytes()) && self.eat(b">");
-        if text.is_none() || !closed {
-            self.at = start;
-            return None;
-        }
-        text
+        let closing = tail.strip_prefix(b"</")?.strip_prefix(name)?;
+        let after = closing.strip_prefix(b">")?;
+        let name = self.slice(self.at + 1, name.len())?;
+        let text = self.slice(self.text.len() - from.len(), text.len())?;
+        self.at = self.text.len() - after.len();
+        Some((name, text))
+    }
+
+    fn slice(&self, start: usize, length: usize) -> Option<&'a str> {
+        self.text.get(start..start + length)
     }
 
     fn start_tag(&mut self) -> Result<Tag<'a>, XmlError> {
@@ -257,17 +264,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self) -> Result<&'a str, XmlError> {
-        let rest = self.rest();
-        let length = rest
-            .iter()
-            .position(|byte| NAME.get(usize::from(*byte)) != Some(&true))
-            .unwrap_or(rest.len());
-        match rest.first() {
-            Some(first) if length > 0 && !matches!(first, b'0'..=b'9' | b'-' | b'.') => {
-                self.take(length)
-            }
-            _ => Err(XmlError::Malformed),
-        }
+        let length = name_length(self.rest()).ok_or(XmlError::Malformed)?;
+        self.take(length)
     }
 
     /// Text and CDATA, which it returns, or child elements with blanks between them, which it adds to
@@ -324,6 +322,27 @@ impl<'a> Scanner<'a> {
         }
         Ok(())
     }
+}
+
+/// A start tag without blanks or attributes: its name, and what stands behind it.
+fn plain_tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let bytes = bytes.strip_prefix(b"<")?;
+    let (name, tail) = bytes.split_at_checked(name_length(bytes)?)?;
+    Some((name, tail.strip_prefix(b">")?))
+}
+
+/// The length of the name at the head of `bytes`, if one stands there.
+fn name_length(bytes: &[u8]) -> Option<usize> {
+    let first = bytes.first()?;
+    let other = |byte: &u8| NAME.get(usize::from(*byte)) != Some(&true);
+    let length = bytes.iter().position(other).unwrap_or(bytes.len());
+    (length > 0 && !matches!(first, b'0'..=b'9' | b'-' | b'.')).then_some(length)
+}
+
+/// Where the `]]>` of a CDATA section stands.
+fn section_end(section: &[u8]) -> Option<usize> {
+    let start = |at: usize| section.get(..at)?.strip_suffix(b"]]").map(<[u8]>::len);
+    memchr_iter(b'>', section).find_map(start)
 }
 
 /// An element's text as it comes: blanks around a CDATA section are layout, not text.

@@ -68,7 +68,7 @@ fn read(envelope: &Envelope, sealed: &Sealed) -> Option<usize> {
 fn primitives(key: &CbcKey, iv: &[u8; 16], sealed: &Sealed) -> Option<Vec<u8>> {
     let signature = digest::hex40(digest::sha1(&sealed.signed()));
     black_box(signature);
-    let mut frame = base64::decode(sealed.ciphertext.as_bytes())?;
+    let mut frame = base64::decode_verified(sealed.ciphertext.as_bytes())?;
     key.decrypt(iv, &mut frame)?;
     Some(frame)
 }

@@ -156,7 +156,7 @@ impl Envelope {
     /// # Errors
     /// [`Reject::BadCiphertext`], [`Reject::Undecryptable`] or [`Reject::WrongReceiveId`].
     pub fn open(&self, ciphertext: &str) -> Result<Plain, Reject> {
-        let sealed = base64::decode(ciphertext.as_bytes()).ok_or(Reject::BadCiphertext)?;
+        let sealed = base64::decode_verified(ciphertext.as_bytes()).ok_or(Reject::BadCiphertext)?;
         if sealed.is_empty() || !sealed.len().is_multiple_of(16) {
             return Err(Reject::BadCiphertext);
         }

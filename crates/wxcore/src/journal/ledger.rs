@@ -231,6 +231,9 @@ pub(crate) struct Lane {
     pub(crate) configured: bool,
     /// Every message up to here was considered.
     pub(crate) cursor: u64,
+    /// A message that was found at the start is for it, delivered or not: without its cursor, the next
+    /// start would take what it has settled for unsettled.
+    pub(crate) named: bool,
 }
 
 /// Everything that is in the journal.
@@ -266,7 +269,9 @@ impl Ledger {
             self.lanes.push(Lane {
                 name: name.to_owned(),
                 configured: true,
-                cursor: 0,
+                // Nothing that is there is for it, or it would be known by its name.
+                cursor: self.durable,
+                named: false,
             });
         }
         u16::try_from(at).unwrap_or(u16::MAX)

@@ -121,7 +121,7 @@ impl Rebuild {
         let lane = |name: &String| Lane {
             name: name.clone(),
             configured: true,
-            cursor: 0,
+            ..Lane::default()
         };
         let lanes: Vec<Lane> = options.destinations.iter().map(lane).collect();
         let own = (0..u16::MAX).take(lanes.len()).collect();
@@ -265,6 +265,11 @@ impl Rebuild {
             .iter()
             .map(|index| self.lane(header.names, index))
             .collect();
+        for lane in &targets {
+            if let Some(lane) = self.ledger.lanes.get_mut(usize::from(*lane)) {
+                lane.named = true;
+            }
+        }
         let placed = Placed {
             seq: frame.seq,
             offset: u32::try_from(offset).ok()?,
@@ -479,14 +484,14 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Leaves out destinations that are neither configured nor have messages.
+    /// Leaves out destinations that are neither configured nor have messages, delivered or not.
     fn reorder(&mut self) {
         let segments = &self.ledger.segments;
         let has = |lane: u16| segments.iter().any(|one| one.pending(lane).is_some());
         let lanes = u16::try_from(self.ledger.lanes.len()).unwrap_or(u16::MAX);
         let keep = |lane: &u16| {
             let found = self.ledger.lanes.get(usize::from(*lane));
-            found.is_some_and(|found| found.configured) || has(*lane)
+            found.is_some_and(|found| found.configured || found.named) || has(*lane)
         };
         let order: Vec<u16> = (0..lanes).filter(keep).collect();
         let kept = order
@@ -510,7 +515,8 @@ impl Rebuild {
                 count: self.ledger.segments.iter().map(pending).sum(),
             }
         };
-        self.ledger.lanes.iter().enumerate().map(one).collect()
+        let all = self.ledger.lanes.iter().enumerate().map(one);
+        all.filter(|one| one.configured || one.count > 0).collect()
     }
 
     fn take_claims(&mut self) -> Vec<Claim> {

@@ -181,8 +181,7 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                 }
             }
             Step::Settle { destination, nth } => {
-                let place = process.place(*destination);
-                let Ok(batch) = process.journal.read(place, 0, 50, 20_000) else {
+                let Ok(batch) = process.read(*destination, 50, 20_000) else {
                     continue;
                 };
                 let taken: Vec<(u64, String)> = batch
@@ -191,15 +190,13 @@ fn live(process: &mut Process, sim: &Sim, model: &mut Model, steps: &[Step]) {
                     .map(|(seq, entry)| (seq, entry.id.to_owned()))
                     .collect();
                 let seqs: Vec<u64> = taken.iter().map(|(seq, _)| *seq).collect();
-                process.journal.settle(place, &seqs);
+                process.settle(*destination, &seqs);
                 model.settled[usize::from(*destination)]
                     .extend(taken.into_iter().map(|(_, id)| id));
             }
             Step::Advance { destination } => {
-                let place = process.place(*destination);
-                process
-                    .journal
-                    .advance(place, process.journal.progress_durable());
+                let cursor = process.journal.progress_durable();
+                process.advance(*destination, cursor);
             }
             Step::Remember => {
                 let Some(note) = model.acked.last() else {

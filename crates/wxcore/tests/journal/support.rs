@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use wxcore::journal::entry::{Destinations, Entry};
 use wxcore::journal::options::Flaw;
 use wxcore::journal::sim::Sim;
-use wxcore::journal::{Journal, JournalError, Options, Recovered, State};
+use wxcore::journal::{Batch, Journal, JournalError, Options, Recovered, State};
 use wxcore::time::UnixMillis;
 
 pub(crate) const NOW: UnixMillis = UnixMillis(1_764_000_000_000);
@@ -129,8 +129,26 @@ impl Process {
         Ok(process)
     }
 
+    pub(crate) fn read(
+        &self,
+        destination: u16,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Batch, JournalError> {
+        self.journal
+            .read(self.place(destination), 0, limit, max_bytes)
+    }
+
+    pub(crate) fn settle(&self, destination: u16, seqs: &[u64]) {
+        self.journal.settle(self.place(destination), seqs);
+    }
+
+    pub(crate) fn advance(&self, destination: u16, cursor: u64) {
+        self.journal.advance(self.place(destination), cursor);
+    }
+
     /// The index that a destination has in this process.
-    pub(crate) fn place(&self, destination: u16) -> u16 {
+    fn place(&self, destination: u16) -> u16 {
         let named = self.places.get(usize::from(destination)).copied();
         named.unwrap_or(destination)
     }

@@ -25,7 +25,9 @@ pub fn limit(criterion: &mut Criterion) {
     group.bench_function("one of 10,000 keys", |bencher| {
         bencher.iter(|| {
             (now, at) = (now + 10, (at + 7) % KEYS);
-            limits.get(at).map(|one| limiter.admit(black_box(one), now).is_ok())
+            limits
+                .get(at)
+                .map(|one| limiter.admit(black_box(one), now).is_ok())
         });
     });
 
@@ -39,14 +41,20 @@ pub fn limit(criterion: &mut Criterion) {
         bencher.iter(|| {
             clock.advance(std::time::Duration::from_micros(10));
             at = (at + 7) % KEYS;
-            names.get(at).map(|name| rival.check_key(black_box(name)).is_ok())
+            names
+                .get(at)
+                .map(|name| rival.check_key(black_box(name)).is_ok())
         });
     });
     group.finish();
 }
 
 fn keys() -> impl Iterator<Item = Box<[u8]>> {
-    (0..KEYS).map(|n| format!("one-user\0shop:oABCDEFGHIJKLMNOPQRST{n:05}").into_bytes().into())
+    (0..KEYS).map(|n| {
+        format!("one-user\0shop:oABCDEFGHIJKLMNOPQRST{n:05}")
+            .into_bytes()
+            .into()
+    })
 }
 
 fn limit_of(key: &[u8], gcra: Gcra) -> Limit {

@@ -30,7 +30,11 @@ pub fn route(criterion: &mut Criterion) {
         assert_eq!(only.route, count - 1);
 
         group.bench_function(name, |bencher| {
-            bencher.iter(|| table.pick(black_box(&asked), black_box(keys), &request).len());
+            bencher.iter(|| {
+                table
+                    .pick(black_box(&asked), black_box(keys), &request)
+                    .len()
+            });
         });
     }
     group.finish();

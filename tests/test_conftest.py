@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
 SKIPS = """
 import pytest
 
@@ -33,10 +34,10 @@ pytest.importorskip("no_such_module_at_all")
 def run(folder: Path, text: str, no_skip: str) -> subprocess.CompletedProcess[str]:
     """Run pytest over one file beside a copy of our conftest.py."""
     (folder / "test_it.py").write_text(text)
-    (folder / "conftest.py").write_bytes(Path(__file__).with_name("conftest.py").read_bytes())
+    (folder / "conftest.py").write_bytes((TESTS / "conftest.py").read_bytes())
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
-        env=os.environ | {"WXGATE_CI_NO_SKIP": no_skip},
+        env=os.environ | {"WXGATE_CI_NO_SKIP": no_skip, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=False,

@@ -30,6 +30,8 @@ ROWS = {
     "A13": "no file descriptors left",
     "A14": "two gateways on one folder",
     "A15": "destination dead for long, journal at its quota",
+    "B2": "the configuration changes ten times a second, half of them invalid",
+    "B3": "tokens and keys turn under load",
     "C0": "two and three gateways on one Redis; gateways killed",
     "C1": "Redis killed, or down at the start",
     "C2": "Redis paused",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,19 @@ def world(tmp_path: Path) -> World:
     return build(tmp_path, ports, KeyPair.generate(), KeyPair.generate())
 
 
+@pytest.fixture(autouse=True)
+def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that other tests have started and still use."""
+    known = set(psutil.Process().children(recursive=True))
+    monkeypatch.setattr(sys.modules[__name__], "STRANGERS", known)
+
+
+STRANGERS: set[psutil.Process] = set()
+
+
 def family() -> list[psutil.Process]:
-    """What this process has started, and what that has."""
-    return psutil.Process().children(recursive=True)
+    """What this test has started, the oldest first, and what that has."""
+    return [one for one in psutil.Process().children(recursive=True) if one not in STRANGERS]
 
 
 def test_it_counts_what_it_does_and_leaves_nobody_behind(world: World) -> None:
@@ -79,8 +90,7 @@ def test_workers_whose_parent_was_killed_are_ended(world: World) -> None:
     async def kill() -> list[psutil.Process]:
         async with GatewayProcess(world):
             seen = family()
-            (parent,) = psutil.Process().children()
-            parent.kill()
+            seen[0].kill()
             return seen
 
     seen = asyncio.run(kill())

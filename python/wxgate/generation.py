@@ -140,6 +140,6 @@ def _blob(settings: Settings, handlers: Sequence[Registered]) -> bytes:
 
 
 def unused(made: Plan, before: Plan) -> list[Place]:
-    """Return the places of a plan that is not to be, which the other does not have."""
-    kept = set(map(id, before.places))
-    return [place for place in made.places if id(place) not in kept]
+    """Return the places of a plan whose sinks the other does not have."""
+    kept = {id(place.sink) for place in before.places}
+    return [place for place in made.places if id(place.sink) not in kept]

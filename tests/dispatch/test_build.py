@@ -9,6 +9,7 @@ import pytest
 from wxgate.dispatch import Schedule, plan
 from wxgate.dispatch.outlets import Outlets, UnknownDestinationError
 from wxgate.dispatch.pool import PlainFunctionSink
+from wxgate.generation import unused
 from wxgate.handlers import Registered
 from wxgate.settings import Settings, load
 from wxgate.sinks.function import FunctionSink
@@ -198,3 +199,30 @@ def test_a_destination_that_is_not_there_is_named(
     """It may have been configured once, or be a handler of another process."""
     with pytest.raises(UnknownDestinationError, match=reason):
         Outlets(settings_of("")).get(name)
+
+
+SECOND = ACCOUNT.replace("[account.shop]", "[account.mini]")
+ONE_UPSTREAM = """
+[upstream.orders]
+nodes = ["http://127.0.0.1:9001"]
+
+[[route]]
+to = "upstream:orders"
+"""
+
+
+@pytest.mark.parametrize("accounts", ["", SECOND])
+def test_what_is_configured_as_before_is_the_very_same(settings_of: Load, accounts: str) -> None:
+    """With one account or with several: else a reload would close what is in use."""
+    before = plan(settings_of(accounts + ONE_UPSTREAM))
+    (place,) = plan(settings_of(accounts + ONE_UPSTREAM), (), before).places
+    assert place is before.places[0]
+
+
+def test_one_more_account_leaves_connections_alone(settings_of: Load) -> None:
+    """The place learns of it; its sink is the same, and not one to be dropped with the plan."""
+    before = plan(settings_of(ONE_UPSTREAM))
+    made = plan(settings_of(SECOND + ONE_UPSTREAM), (), before)
+    assert made.places[0].limits.shared
+    assert made.places[0].sink is before.places[0].sink
+    assert not unused(made, before)

@@ -85,11 +85,17 @@ def plan(
     waits = [True] * len(handlers) + [route.reply == "wait" for route in settings.route]
     shared = len(settings.account) > 1
     return Plan(
-        tuple(replace(one, limits=replace(one.limits, shared=shared)) for one in places.values()),
+        tuple(_sharing(one, shared=shared) for one in places.values()),
         tuple(indices[name] for name in routes),
         frozenset(indices[name] for name, wait in zip(routes, waits, strict=True) if wait),
         shop.pool,
     )
+
+
+def _sharing(one: Place, *, shared: bool) -> Place:
+    """Return a place for one account or for several; the very same if it is that already."""
+    limits = one.limits
+    return one if limits.shared == shared else replace(one, limits=replace(limits, shared=shared))
 
 
 def place(settings: Settings, target: Target) -> Place:

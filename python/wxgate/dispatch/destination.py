@@ -474,11 +474,12 @@ class Destination:
         if self.is_at_rest:
             self.is_at_rest = self._stopping = False
             self._crew = Crew(self._desk.loop, self, limits.concurrency)
-        else:
+        elif place.sink is not self._sink:
             self._replaced.append((self._sink, self._crew.tries()))
-        self._sink = place.sink
-        self._takes_items = isinstance(place.sink, ItemSink)
-        self._change_fleet(place.sink)
+        if place.sink is not self._sink:
+            self._sink = place.sink
+            self._takes_items = isinstance(place.sink, ItemSink)
+            self._change_fleet(place.sink)
         self._changed_at = self._now()
         self._limits = limits
         self._timeout = math.inf if limits.timeout is None else limits.timeout

@@ -320,7 +320,8 @@ def test_b2_a_thousand_reloads_leave_nothing_behind(row: str, tmp_path: Path) ->
                     await in_force(on, next(good))
                 (worker,) = on.gateway.workers()
                 sizes.append((worker.memory_info().rss, worker.num_fds()))
-            grown = (sizes[-1][0] - sizes[0][0]) / (4 * RELOADS // 5)
+            # The first ones fill what the process keeps for good.
+            grown = (sizes[-1][0] - sizes[1][0]) / (3 * RELOADS // 5)
             on.hold(grown < MOST_GROWN, f"{grown:.0f} bytes for each reload: {sizes}")
             on.hold(sizes[-1][1] <= sizes[0][1] + 2, f"descriptors: {sizes}")
             await on.driver.run(CALM)

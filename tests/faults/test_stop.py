@@ -125,6 +125,11 @@ def patient(setup: Setup) -> Setup:
     return replace(setup, server="workers = 2\ndrain = 300.0")
 
 
+async def waits(run: Stand) -> bool:
+    """Whether deliveries are open, that will never end."""
+    return (await run.gateway.metrics())["wxgate_dispatch_in_flight"] > 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)], ids=signal_name)
 def test_a4_a_second_signal_hastens(row: str, tmp_path: Path, number: signal.Signals) -> None:
     """What hangs is given up at once, and nothing that was acknowledged with it."""
@@ -133,7 +138,7 @@ def test_a4_a_second_signal_hastens(row: str, tmp_path: Path, number: signal.Sig
         async with stand(row, tmp_path, setup=patient) as on:
             on.sink.mode = Mode(manner=Manner.HANG)
             sending = asyncio.create_task(on.driver.send(STEADY))
-            await on.sink.until(lambda: bool(on.sink.shelf.arrived))
+            await on.gateway.until(lambda: waits(on))
             on.gateway.running.send_signal(number)
             await on.gateway.until(on.gateway.drains)
             await stop(on, number)

@@ -226,3 +226,28 @@ def test_one_more_account_leaves_connections_alone(settings_of: Load) -> None:
     assert made.places[0].limits.shared
     assert made.places[0].sink is before.places[0].sink
     assert not unused(made, before)
+
+
+def test_what_is_configured_as_before_is_the_same(settings_of: Load) -> None:
+    """Place for place, also where several accounts share it; a change of one changes only that."""
+    second = ACCOUNT.replace("shop", "mini")
+    orders = '[upstream.orders]\nnodes = ["http://a"]\n'
+    routes = "".join(
+        f'[[route]]\nwhen = {{ type = "{kind}" }}\nto = "{to}"\n'
+        for kind, to in (
+            ("text", "upstream:orders"),
+            ("image", "http://b"),
+            ("voice", "python:team_handlers:now"),
+            ("video", "python:team_handlers:later"),
+            ("link", "log:"),
+        )
+    )
+    before = plan(settings_of(second + orders + routes))
+    again = plan(settings_of(second + orders + routes), before=before)
+    assert all(one is other for one, other in zip(before.places, again.places, strict=True))
+    changed = plan(settings_of(second + orders + "timeout = 1\n" + routes), before=again)
+    assert [one is other for one, other in zip(again.places, changed.places, strict=True)] == [
+        False,
+        *[True] * 4,
+    ]
+    assert changed.pool is before.pool

@@ -174,13 +174,32 @@ def test_limits_change_in_place() -> None:
             world.record(str(at))
         await asyncio.sleep(0.5)
         assert service.open == 4
-        world.dispatcher.apply({0: Place("x:0", service, Limits(concurrency=2))}, nodes)
+        fewer, more = Service(slow), Service(slow)
+        world.dispatcher.apply({0: Place("x:0", fewer, Limits(concurrency=2))}, nodes)
         await asyncio.sleep(1)
-        assert service.open == 2
-        world.dispatcher.apply({0: Place("x:0", service, Limits(concurrency=8))}, nodes)
+        assert (service.open, fewer.open) == (0, 2)
+        world.dispatcher.apply({0: Place("x:0", more, Limits(concurrency=8))}, nodes)
         await asyncio.sleep(1.1)
-        assert service.open == 8
+        assert (fewer.open, more.open) == (0, 8)
         await loop().rest()
-        assert len(service.taken) == 40
+        assert len([*service.taken, *fewer.taken, *more.taken]) == 40
+
+    play(run())
+
+
+def test_new_limits_of_the_same_sink_close_nothing() -> None:
+    """An account more shares the window: nothing else of the destination has changed."""
+
+    async def run() -> None:
+        service = Service()
+        world = World(Service())
+        world.resume()
+        world.dispatcher.apply({0: Place("x:0", service, Limits())}, nodes)
+        for shared in (True, False):
+            world.dispatcher.apply({0: Place("x:0", service, Limits(shared=shared))}, nodes)
+            world.record("a")
+            await loop().rest()
+            assert not service.closed
+        assert service.taken == ["a/1", "a/2"]
 
     play(run())

@@ -468,22 +468,24 @@ class Destination:
         """
         self._leaving = False
         self._reader.nodes = nodes
-        if place is self._place:
-            return
-        self._place, limits = place, place.limits
+        if place is not self._place:
+            self._place, self._limits = place, place.limits
+            self._window.resize(place.limits.queue, shared=place.limits.shared)
+        if place.sink is not self._sink:
+            self._move(place)
+
+    def _move(self, place: Place) -> None:
+        limits = place.limits
         if self.is_at_rest:
             self.is_at_rest = self._stopping = False
             self._crew = Crew(self._desk.loop, self, limits.concurrency)
-        elif place.sink is not self._sink:
+        else:
             self._replaced.append((self._sink, self._crew.tries()))
-        if place.sink is not self._sink:
-            self._sink = place.sink
-            self._takes_items = isinstance(place.sink, ItemSink)
-            self._change_fleet(place.sink)
+        self._sink = place.sink
+        self._takes_items = isinstance(place.sink, ItemSink)
+        self._change_fleet(place.sink)
         self._changed_at = self._now()
-        self._limits = limits
         self._timeout = math.inf if limits.timeout is None else limits.timeout
-        self._window.resize(limits.queue)
         self._crew.resize(limits.concurrency)
         self._gate = Gate(limits, self._desk.random, self._now(), self._gate)
         self._parked = False
@@ -532,8 +534,8 @@ class Destination:
     @property
     def is_done(self) -> bool:
         """Whether all that is known to be for it was delivered."""
-        idle = not (self._window.lanes or self._settled or self._planned or len(self._crew))
-        return idle and not self._reader.behind
+        idle = not (self._settled or self._planned or len(self._crew))
+        return idle and self._window.is_empty and not self._reader.behind
 
     def standing(self) -> Standing:
         """How it stands."""

@@ -117,12 +117,24 @@ class Window:
         self.max_bytes = max_bytes
         self.resize(places)
 
-    def resize(self, places: int) -> None:
-        """Keep at most ``places`` messages from now on; what is there stays."""
+    def resize(self, places: int, *, shared: bool = False) -> None:
+        """Keep at most ``places`` messages from now on; what is there stays.
+
+        Once accounts have shared it they go on to: what they have left in the journal is to return.
+        """
         self.places = places
+        if self.tenants is not None:
+            self.tenants.resize(places)
+        elif shared:
+            self.tenants = Tenants(places)
         self._half = places // 2
         self._share = max(1, places // 16)
         self._small_share = max(1, places // 64)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in memory, and nothing was left in the journal."""
+        return not self.lanes and (self.tenants is None or not self.tenants.spilled)
 
     def items(self) -> Iterator[Item]:
         """Yield all that is in memory."""

@@ -31,12 +31,16 @@ class Tenants:
 
     def __init__(self, places: int) -> None:
         """Share so many places."""
-        self._places = places
-        self._alone = max(1, round(places * _ALONE))
-        self._lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
+        self.resize(places)
         self._all: dict[str, Tenant] = {}
         self.returning: dict[Tenant, None] = {}
         """Those with room again for what they left in the journal."""
+
+    def resize(self, places: int) -> None:
+        """Share so many places from now on."""
+        self._places = places
+        self._alone = max(1, round(places * _ALONE))
+        self._lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
 
     def of(self, account: str) -> Tenant:
         """Return what an account has, if only nothing yet."""

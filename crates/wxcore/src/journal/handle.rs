@@ -55,7 +55,8 @@ pub struct Stats {
     pub queued: u64,
     /// The number of the message that comes next.
     pub next_seq: u64,
-    /// By destination: name, and messages that it has not settled.
+    /// By destination: name, and messages that it has not settled. Those that are not configured are
+    /// there as long as they have some.
     pub unsettled: Vec<(String, u64)>,
     /// When the oldest message was accepted that some destination has not settled, or up to ten
     /// seconds before.
@@ -275,13 +276,12 @@ impl Journal {
     pub fn stats(&self) -> Stats {
         let ledger = self.shared.ledger();
         let lanes = 0..u16::try_from(ledger.lanes.len()).unwrap_or(u16::MAX);
-        let oldest = lanes.clone().filter_map(|lane| {
+        let oldest = lanes.filter_map(|lane| {
             let (segment, seq) = ledger.wanted(lane, 0).next()?;
             Some(segment.accepted(seq))
         });
         let oldest_unsettled = oldest.min();
-        let names = ledger.lanes.iter().map(|lane| lane.name.clone());
-        let unsettled = names.zip(lanes.map(|lane| ledger.count(lane))).collect();
+        let unsettled = ledger.counts();
         let (segments, bytes) = (ledger.segments.len(), ledger.bytes());
         drop(ledger);
         let queue = self.shared.queue();

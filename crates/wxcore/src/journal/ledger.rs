@@ -375,7 +375,17 @@ impl Ledger {
         self.segments.iter().map(pending).sum()
     }
 
-    /// The same with the segment.
+    /// The same by name, for all that are configured or have some.
+    pub(crate) fn counts(&self) -> Vec<(String, u64)> {
+        let lanes = (0..u16::MAX).zip(&self.lanes);
+        lanes
+            .map(|(index, lane)| (lane, self.count(index)))
+            .filter(|(lane, count)| lane.configured || *count > 0)
+            .map(|(lane, count)| (lane.name.clone(), count))
+            .collect()
+    }
+
+    /// What a destination has not settled, with the segment.
     pub(crate) fn wanted(
         &self,
         destination: u16,

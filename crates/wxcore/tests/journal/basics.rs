@@ -370,3 +370,68 @@ fn what_was_settled_stays_settled_though_the_record_of_it_goes() {
     assert!(process.ids(0).is_empty());
     assert_eq!(process.ids(1).len(), 60);
 }
+
+#[test]
+fn what_a_destination_took_stays_taken_while_it_is_not_configured() {
+    for late in [false, true] {
+        let sim = Sim::new(1);
+        let mut process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+        process.keep(&Note::new(1, &[0, 1], 100)).unwrap();
+        sim.kill();
+        drop(process);
+        let process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+        process.journal.settle(1, &[1]);
+        process.journal.close();
+        drop(process);
+        // It is not among the options, at most it is named later, and the record goes.
+        let started = if late {
+            Process::start_late(&sim, &options(8 << 10, &NAMES))
+        } else {
+            Process::start(&sim, options(8 << 10, &NAMES[..1]))
+        };
+        let mut process = started.unwrap();
+        assert_eq!(process.recovered.undelivered.len(), 1);
+        assert_eq!(
+            process.journal.stats().unsettled.len(),
+            1 + usize::from(late)
+        );
+        for number in 2..=60 {
+            process.keep(&Note::new(number, &[0], 500)).unwrap();
+        }
+        sim.kill();
+        drop(process);
+        assert!(sim.get(&dir().join("0000000002.seg")).is_none());
+        let process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+        assert!(process.ids(1).is_empty(), "late: {late}");
+        assert_eq!(process.ids(0).len(), 60);
+    }
+}
+
+#[test]
+fn a_destination_that_is_gone_is_forgotten_with_its_messages() {
+    let sim = Sim::new(1);
+    let known = |sim: &Sim| {
+        let files = segments(sim).into_iter().rev();
+        let mut used = files
+            .filter_map(|path| sim.get(&path))
+            .filter(|bytes| bytes[0] != 0);
+        let last = used.next().unwrap();
+        last.windows(NAMES[1].len())
+            .any(|part| part == NAMES[1].as_bytes())
+    };
+    let mut process = Process::start(&sim, options(8 << 10, &NAMES)).unwrap();
+    let seq = process.keep(&Note::new(1, &[0, 1], 100)).unwrap();
+    process.journal.settle(1, &[seq]);
+    drop(process);
+    let late = UnixMillis(NOW.0 + 120_000);
+    let mut process = Process::start_at(&sim, options(8 << 10, &NAMES[..1]), late).unwrap();
+    assert!(known(&sim), "its message is there");
+    process.journal.settle(0, &[seq]);
+    // The segment with the message goes as soon as another is begun.
+    for number in 2..=60 {
+        process.keep(&Note::new(number, &[0], 500)).unwrap();
+    }
+    drop(process);
+    drop(Process::start_at(&sim, options(8 << 10, &NAMES[..1]), late).unwrap());
+    assert!(!known(&sim));
+}

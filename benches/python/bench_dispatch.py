@@ -93,7 +93,7 @@ def bench_deliver(
 
     async def start() -> Dispatcher:
         place = Place("x", Sink(waits=waits), Limits(queue=2 * MESSAGES, concurrency=256))
-        made = Dispatcher([place], [0], nodes=lambda _, __: (0,), dead=Nowhere())
+        made = Dispatcher([place], nodes=lambda _, __: (0,), dead=Nowhere())
         made.resume(log)
         await asyncio.sleep(0.01)
         return made

@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import usage
 from servers import HERE, PATH, Server, acknowledged, receiver, started
+from wxgate.bench import usage
 
 CONNECTIONS = 512
 TIMES = (1.0, 2.0, 3.0, 10.0)

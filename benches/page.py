@@ -324,6 +324,8 @@ def _state(seen: dict[str, Any]) -> str:
 
 
 def _overload(seen: dict[str, Any]) -> str:
+    if not seen:
+        return "Not part of this run: `benches/process/run.py --flood 6` measures it.\n"
     classes = ("pay", "refund", "authorisation", "user", "passing")
     head = ("", "sent", "goodput", *classes, "taken ms", "refused ms", "late ms")
     rows = []

@@ -39,10 +39,13 @@ class Plan:
 
 _FULL = Plan(
     core_rounds=3,
-    core=("--warm-up-time", "0.3", "--measurement-time", "1"),
+    core=("--warm-up-time", "0.2", "--measurement-time", "0.7"),
     python_rounds=3,
     python=("--benchmark-max-time=0.5", "--benchmark-min-time=0.0005"),
-    process=("--rounds", "5", "--messages", "20000", "--starts", "15", "--backlog", "1000000"),
+    process=(
+        *("--rounds", "3", "--messages", "20000", "--starts", "9", "--backlog", "1000000"),
+        *("--flood", "0"),
+    ),
 )
 _QUICK = Plan(
     core_rounds=3,

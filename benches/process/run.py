@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--backlog", type=int, default=200_000)
-    parser.add_argument("--flood", type=float, default=6.0, help="seconds of each")
+    parser.add_argument("--flood", type=float, default=6.0, help="seconds of each; 0: none")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.check:
@@ -40,7 +40,7 @@ def main() -> None:
         "load": load.run(args.rounds, args.messages),
         "backlog": backlog.run(args.backlog),
         "state": state.run(args.rounds, args.messages),
-        "overload": overload.run(args.flood),
+        "overload": overload.run(args.flood) if args.flood else {},
         "absent": absent,
     }
     if args.out is not None:

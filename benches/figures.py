@@ -71,8 +71,8 @@ def python(folder: Path) -> dict[tuple[str, str], Row]:
 
 def _pytest(file: Path) -> Iterator[tuple[tuple[str, str], float]]:
     for bench in json.loads(file.read_text())["benchmarks"]:
-        by = bench["params"].get("by", "wxcore")
-        yield (bench["group"], by), bench["stats"]["median"] * 1e6
+        by = (bench["params"] or {}).get("by", "wxcore")
+        yield (bench["group"] or bench["name"], by), bench["stats"]["median"] * 1e6
 
 
 @dataclass(frozen=True, slots=True)

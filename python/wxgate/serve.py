@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import socket
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,6 +18,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from wxgate import signals
 from wxgate.channel import Door
 from wxgate.council import Council
 from wxgate.current import Current
@@ -48,7 +48,6 @@ _M_MMAP_THRESHOLD = -3
 """Of ``mallopt(3)``; setting it also ends the library's own adjustments."""
 _DISK_FAILED = 74
 """``EX_IOERR``: what the process ends with if its journal cannot be written any more."""
-_STOPS = {signal.SIGTERM, signal.SIGINT}
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -136,7 +135,8 @@ def serve(path: Path, settings: Settings, app: str | None = None) -> int:
     family = _Family(settings)
     supervisor = Supervisor(path, family.council, Watch(), family.history)
     server = _granian(settings, family, supervisor)
-    _keep_stops_for_workers()
+    signals.hold()
+    signals.listen(server.signal_handler_interrupt, supervisor.ask)
     try:
         supervisor.start()
         server.serve(target_loader=_loader(family, app), wrap_loader=False)
@@ -145,9 +145,6 @@ def serve(path: Path, settings: Settings, app: str | None = None) -> int:
         if not server.interrupt_signal:
             return int(left.code or 0)
     finally:
-        # One more signal must not turn the exit code of a clean stop into that of a kill.
-        for number in (*_STOPS, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         supervisor.close()
     return _DISK_FAILED if family.has_given_up else 0
 
@@ -170,7 +167,7 @@ class _Worker:
         self._gateway.__rsgi_init__(loop)
         number = self._gateway.shared.number
         self._subordinate = Subordinate(loop, self._gateway, self._door.knock(), number)
-        loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
+        loop.call_soon(signals.release_stops)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop."""
@@ -178,24 +175,8 @@ class _Worker:
         self._gateway.__rsgi_del__(loop)
 
 
-def _keep_stops_for_workers() -> None:
-    """Have this process fork its workers, and only it and only them, with stop signals blocked."""
-    parent = os.getpid()
-
-    def change(how: int) -> None:
-        if os.getpid() == parent:
-            signal.pthread_sigmask(how, _STOPS)
-
-    os.register_at_fork(
-        before=partial(change, signal.SIG_BLOCK),
-        after_in_parent=partial(change, signal.SIG_UNBLOCK),
-    )
-
-
 def _loader(family: _Family, app: str | None) -> Callable[[], Any]:
     def load() -> _Worker:
-        # The parent hears it for all.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         _return_large_blocks()
         settings = family.council.current.settings
         shared = family.join()
@@ -222,10 +203,9 @@ def _return_large_blocks() -> None:
 
 
 class _Server(RespawningServer):
-    """Granian's, which tells the family of a stop at once, and asks for reloads."""
+    """Granian's, which tells the family of a stop at once."""
 
     family: _Family
-    supervisor: Supervisor
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Hear a stop in the parent; a second one says that there is no more time."""
@@ -234,10 +214,6 @@ class _Server(RespawningServer):
         else:
             self.family.stop()
         super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
-
-    def signal_handler_reload(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
-        """Hear of a new configuration. Granian would start all workers anew."""
-        self.supervisor.ask()
 
     def allow(self, settings: Settings) -> None:
         """Give workers the time to stop that ``settings`` name."""
@@ -266,7 +242,7 @@ def _granian(settings: Settings, family: _Family, supervisor: Supervisor) -> _Se
         respawn_failed_workers=True,
         process_name=None,
     )
-    server.family, server.supervisor = family, supervisor
+    server.family = family
     server.allow(settings)
     supervisor.applied = server.allow
     return server

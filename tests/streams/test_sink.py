@@ -13,6 +13,7 @@ from servers.chaos import Chaos, Manner
 from wxgate.errors import SinkRetryError
 from wxgate.streams.append import LostError, append
 from wxgate.streams.ledger import Ledger
+from wxgate.work.share import Share
 
 from .hub import ROOT, Message, hub, messages, record
 
@@ -265,6 +266,26 @@ def test_a_loss_beyond_the_journal_is_said(
         asyncio.run(scene())
     missing = re.findall(r"the journal keeps (\d+) of them no longer", caplog.text)
     assert sum(map(int, missing)) == 10
+
+
+@pytest.mark.parametrize("again", ["a writer", "a group"])
+def test_entries_that_are_deleted_alone_are_missed(redis_server: Server, again: str) -> None:
+    """Their tails stay: by every writer, whoever makes the stream again before it looks."""
+
+    async def scene() -> list[str]:
+        async with hub(redis_server.url) as one, hub(redis_server.url) as other:
+            await one.put(messages(range(1, 31)))
+            await other.put(messages(range(31, 61)))
+            redis_server.say("DEL", *(ROOT.partition(n).entries for n in range(4)))
+            if again == "a group":
+                for number in range(4):
+                    share = Share(ROOT.partition(number), "workers", "me", "token")
+                    await share.take(one.client)
+            await one.put(messages(range(61, 91)))
+            await other.put(messages(range(91, 121)))
+            return await one.ids()
+
+    assert sorted(asyncio.run(scene())) == sorted(f"id{number}" for number in range(1, 121))
 
 
 def test_a_batch_is_appended_whole_or_not_at_all(redis_server: Server) -> None:

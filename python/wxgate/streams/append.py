@@ -16,28 +16,50 @@ if TYPE_CHECKING:
 TAIL_TTL_MS = 86_400_000
 """How long the server keeps a writer's tail; whoever still remembers appends renews it."""
 
+TAIL = """
+local function tail_of(entries, tail, made)
+  local time = redis.call('GET', made)
+  if time and redis.call('EXISTS', entries) == 0 then
+    redis.call('DEL', made)
+    return 0
+  end
+  local number, of = string.match(redis.call('GET', tail) or '', '^(%d+) (.*)$')
+  if of ~= time then return 0 end
+  return tonumber(number)
+end
+"""
+"""How far a writer has come. Someone may have deleted the entries and nothing else: whoever finds
+none forgets when they were made, and a tail counts only beside the stream that it was written to.
+It writes nothing otherwise: after a script's first write, a full server lets it go on.
+"""
+
 # Looks at all tails before it writes anything, so that either everything is appended or nothing.
-_APPEND = Script("""
-local partitions, wrong = #KEYS / 2, {}
+_APPEND = Script(
+    TAIL
+    + """
+local partitions, wrong = #KEYS / 3, {}
 for p = 1, partitions do
-  local tail = tonumber(redis.call('GET', KEYS[2 * p]) or '0')
+  local tail = tail_of(KEYS[3 * p - 2], KEYS[3 * p - 1], KEYS[3 * p])
   if tail < tonumber(ARGV[4 * p - 2]) or tail > tonumber(ARGV[4 * p - 1]) then
     wrong[#wrong + 1] = p - 1
     wrong[#wrong + 1] = tail
   end
 end
 if #wrong > 0 then return {0, wrong} end
-local at, last = 4 * partitions + 2, {}
+local at, last, time = 4 * partitions + 2, {}, redis.call('TIME')
 for p = 1, partitions do
   for _ = 1, tonumber(ARGV[4 * p + 1]) do
-    last[p] = redis.call('XADD', KEYS[2 * p - 1], '*',
+    last[p] = redis.call('XADD', KEYS[3 * p - 2], '*',
       'id', ARGV[at], 'key', ARGV[at + 1], 'event', ARGV[at + 2])
     at = at + 3
   end
-  redis.call('SET', KEYS[2 * p], ARGV[4 * p], 'PX', ARGV[1])
+  redis.call('SET', KEYS[3 * p], time[1] .. '.' .. time[2], 'NX')
+  local of = redis.call('GET', KEYS[3 * p])
+  redis.call('SET', KEYS[3 * p - 1], ARGV[4 * p] .. ' ' .. of, 'PX', ARGV[1])
 end
 return {1, last}
-""")
+"""
+)
 
 _ABOUT = Script("""
 if tonumber(redis.call('HGET', KEYS[1], 'partitions') or '0') < tonumber(ARGV[1]) then
@@ -93,7 +115,7 @@ async def append(
         least = ledger.confirmed if len(ledger) else 0
         number = ledger.attempt()
         numbers.append(number)
-        keys += (partition.entries, partition.tail(writer))
+        keys += (partition.entries, partition.tail(writer), partition.made)
         heads += (least, number, number, len(records))
         for record in records:
             bodies += (record.id, record.key, record.event)

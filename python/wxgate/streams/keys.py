@@ -20,6 +20,11 @@ class Partition:
         """The Redis stream itself."""
         return f"{self.prefix}:stream:{{{self.stream}:{self.number}}}"
 
+    @property
+    def made(self) -> str:
+        """When the Redis stream was made by a writer: a tail of another is not of this one."""
+        return f"{self.entries}:made"
+
     def tail(self, writer: str) -> str:
         """How far a writer has come: the number of its last append."""
         return f"{self.entries}:tail:{writer}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wxgate.streams.append import TAIL_TTL_MS
+from wxgate.streams.append import TAIL, TAIL_TTL_MS
 from wxgate.streams.script import Script
 
 if TYPE_CHECKING:
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 # Of each group, what comes first of that which it has not finished: its oldest pending entry, else
 # the one after the last that it was given. The least of these is the first that must stay.
-_SURVEY = Script("""
-local tail = tonumber(redis.call('GET', KEYS[2]) or '0')
+_SURVEY = Script(
+    TAIL
+    + """
+local tail = tail_of(KEYS[1], KEYS[2], KEYS[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 if redis.call('EXISTS', KEYS[1]) == 0 then return {tail, -1, 0, 0} end
 local ms, seq
@@ -36,7 +38,8 @@ local limit = string.format('%.0f-%.0f', ms, seq)
 if old < ms then limit = string.format('%.0f-0', math.max(old, 0)) end
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', '~', limit)
 return {tail, ms, redis.call('XLEN', KEYS[1]), trimmed}
-""")
+"""
+)
 
 
 class Survey(NamedTuple):
@@ -55,5 +58,5 @@ async def survey(client: Client, partition: Partition, writer: str, keep_ms: int
 
     Raises ``redis.RedisError``.
     """
-    keys = [partition.entries, partition.tail(writer)]
+    keys = [partition.entries, partition.tail(writer), partition.made]
     return Survey(*await _SURVEY(client, keys, [keep_ms, TAIL_TTL_MS]))

@@ -26,7 +26,9 @@ local function check(key, token)
 end
 """
 
+# A stream that has to be made here is none of those that writers have written to.
 _TAKE = Script("""
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[4]) end
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if made.err and not string.find(made.err, 'BUSYGROUP') then return made end
 redis.call('SET', KEYS[2], ARGV[2])
@@ -133,6 +135,7 @@ class Share:
         self._token = token
         self.keys = (partition.entries, partition.owner(group))
         self._done, self._deaths = partition.done(group), partition.deaths(group)
+        self._made = partition.made
         self.recent = Recent()
         self.in_hand: dict[str, Entry] = {}
         """What was read and is not finished, by id."""
@@ -156,7 +159,7 @@ class Share:
 
         What this process has seen finished it still knows. Raises ``redis.RedisError``.
         """
-        keys = [*self.keys, self._done]
+        keys = [*self.keys, self._done, self._made]
         made, self.position, done = await _TAKE(client, keys, [self._group, self._token])
         self.recent = Recent([*(one.decode() for one in done), *self.recent])
         self.cursor = b"0-0"

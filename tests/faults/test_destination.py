@@ -209,7 +209,7 @@ def with_beside(url: str, setup: Setup) -> Setup:
         Mode(manner=Manner.HANG),
         Mode(manner=Manner.DRIP),
         Mode(manner=Manner.RESET),
-        Mode(delay=0.8),
+        Mode(delay=0.9),
         Mode(status=500),
     ],
     ids=["hang", "drip", "reset", "slow", "errors"],

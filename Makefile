@@ -185,12 +185,18 @@ bench-python: setup ## the boundary in Python, beside rivals; BENCH_ARGS='-k ope
 	@$(PYTEST_BENCHES) --override-ini='timeout=600' --benchmark-enable \
 		--benchmark-columns=median,iqr,rounds --benchmark-sort=name $(BENCH_ARGS)
 
+.PHONY: bench-peers
+bench-peers: setup ## beside what teams use, doing the same work; BENCH_ARGS='--only fastapi' chooses
+	@mkdir -p .cache
+	@$(BIN)/python benches/peers/run.py --out .cache/peers.json $(BENCH_ARGS)
+
 .PHONY: bench-check
 bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its answer must be right
 	$(call say,benches once)
 	@$(CARGO) test --quiet --manifest-path benches/core/Cargo.toml --benches >/dev/null
 	@$(PYTEST_BENCHES) --benchmark-disable --quiet --no-header
 	@$(BIN)/python benches/process/run.py --check
+	@$(BIN)/python benches/peers/run.py --check
 
 # The core has no unsafe code, so no sanitizer by default; FUZZ_SANITIZER=address checks what it uses.
 .PHONY: fuzz

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from figures import Row, short
+from peers.page import section as peers
 from wechat import LONG, TEXT, push
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class Results:
     core: dict[str, Row]
     python: dict[tuple[str, str], Row]
     processes: Processes
+    peers: dict[str, Any]
+    """As ``peers/run.py`` wrote it."""
     journal: str
     """The journal beside its disk: a table, and what a start with 1 GB took."""
     when: str
@@ -139,6 +142,7 @@ def page(results: Results) -> str:
         _HEAD + _machine(results),
         "## Targets\n\n" + _targets(results),
         "## In Python, beside what teams use\n\n" + _python(results.python),
+        "## Peers, doing the same work\n\n" + peers(results.peers),
         "## Whole processes\n\n" + _processes(processes),
         "## A destination that is dead, then back\n\n" + _backlog(processes.backlog),
         "## Claims that machines share\n\n" + _state(processes.state),

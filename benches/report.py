@@ -35,6 +35,7 @@ class Plan:
     python_rounds: int
     python: tuple[str, ...]
     process: tuple[str, ...]
+    peers: tuple[str, ...]
 
 
 _FULL = Plan(
@@ -46,6 +47,7 @@ _FULL = Plan(
         *("--rounds", "3", "--messages", "20000", "--starts", "9", "--backlog", "1000000"),
         *("--flood", "0"),
     ),
+    peers=(),
 )
 _QUICK = Plan(
     core_rounds=3,
@@ -53,6 +55,7 @@ _QUICK = Plan(
     python_rounds=3,
     python=("--benchmark-max-time=0.1", "--benchmark-min-time=0.0002"),
     process=("--rounds", "3", "--messages", "6000", "--starts", "3", "--backlog", "20000"),
+    peers=("--rounds", "3", "--seconds", "0.5", "--only", "fastapi", "--only", "granian-rsgi"),
 )
 
 
@@ -97,6 +100,8 @@ def _measure(plan: Plan, raw: Path) -> None:
         _run(*pytest, *plan.python, f"--benchmark-json={raw}/python/{at}.json")
     _say("processes")
     _run(sys.executable, "benches/process/run.py", *plan.process, "--out", f"{raw}/process.json")
+    _say("peers")
+    _run(sys.executable, "benches/peers/run.py", *plan.peers, "--out", f"{raw}/peers.json")
     _say("journal")
     manifest = ("--manifest-path", "benches/core/Cargo.toml")
     # On the disk that the repository is on: a memory file system would know no sync.
@@ -119,6 +124,7 @@ def _read(raw: Path) -> Results:
         core=figures.core(raw / "core"),
         python=figures.python(raw / "python"),
         processes=figures.Processes(json.loads((raw / "process.json").read_text())),
+        peers=json.loads((raw / "peers.json").read_text()),
         journal=(raw / "journal.md").read_text(),
         **about,
     )

@@ -1,0 +1,87 @@
+"""How a rival gets here: from its published packages, once, into ``.cache/peers``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from contender import CACHE, HERE, AbsentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_MOST = 1200.0
+"""Seconds that a build may take."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ADDRESS = re.compile(r"https?://\S+")
+_PIN = re.compile(r"^([\w.-]+)==([\w.]+)$", re.MULTILINE)
+
+
+def once(key: str, sources: list[Path], make: Callable[[Path], None]) -> Path:
+    """Return the folder that ``make`` fills; made again when a source changes.
+
+    Raises ``AbsentError`` with the last thing that was said.
+    """
+    folder = CACHE / key
+    stamp = folder / "made-from.txt"
+    wanted = "".join(source.read_text() for source in sorted(sources))
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        make(folder)
+    except AbsentError:
+        shutil.rmtree(folder)
+        raise
+    stamp.write_text(wanted)
+    return folder
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    """Run a build; what it said. Raises ``AbsentError``."""
+    program = shutil.which(command[0])
+    if program is None:
+        reason = f"{command[0]} is not installed"
+        raise AbsentError(reason)
+    try:
+        done = subprocess.run(  # noqa: S603 (our own commands)
+            [program, *command[1:]],
+            cwd=folder,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_MOST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        reason = f"{command[0]} had not ended after {_MOST:.0f} s"
+        raise AbsentError(reason) from None
+    if done.returncode:
+        raise AbsentError(_why(command[0], done.stdout))
+    return done.stdout
+
+
+def environment(key: str) -> tuple[Path, dict[str, str]]:
+    """Make a virtual environment from a rival's ``requirements.txt``; its pins too."""
+    wanted = HERE / key / "requirements.txt"
+
+    def make(folder: Path) -> None:
+        run([sys.executable, "-m", "venv", str(folder)], folder)
+        pip = [str(folder / "bin/pip"), "--disable-pip-version-check", "install", "--quiet"]
+        run([*pip, "--requirement", str(wanted)], folder)
+
+    return once(key, [wanted], make), dict(_PIN.findall(wanted.read_text()))
+
+
+def _why(program: str, said: str) -> str:
+    """Return the line that tells most: an error rather than what follows it."""
+    lines = [_ADDRESS.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
+    telling = [line for line in lines if "error" in line.lower()] or lines or ["no word"]
+    return f"{program}: {telling[0][:200]}"

@@ -1,0 +1,70 @@
+"""All that take part."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+import gateway
+import install
+from contender import HERE, Contender, Installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from contender import Place
+
+OURS = Contender("wxgate", "wxgate", gateway.shared, role="wxgate", local=True)
+"""What everything else is measured beside."""
+
+
+def _fastapi() -> Installed:
+    folder, versions = install.environment("fastapi")
+    uvicorn = [str(folder / "bin/uvicorn"), "--no-access-log", "--log-level", "warning"]
+
+    def command(place: Place) -> list[str]:
+        return [*uvicorn, "--port", str(place.port), "app:app"]
+
+    return _python(folder.name, command, versions)
+
+
+def _flask() -> Installed:
+    folder, versions = install.environment("flask")
+    # Threads, since a worker that is `sync` would close every connection.
+    threads = ["--worker-class", "gthread", "--threads", "16", "--log-level", "warning"]
+
+    def command(place: Place) -> list[str]:
+        at = f"127.0.0.1:{place.port}"
+        return [str(folder / "bin/gunicorn"), *threads, "--bind", at, "app:app"]
+
+    return _python(folder.name, command, versions)
+
+
+def _python(
+    name: str, command: Callable[[Place], list[str]], versions: dict[str, str]
+) -> Installed:
+    python = {"Python": platform.python_version()}
+    return Installed(command, python | versions, {"PYTHONPATH": str(HERE / name)})
+
+
+ALL = (
+    Contender(
+        "embedded", "wxgate, claims in its process", gateway.embedded, role="wxgate", local=True
+    ),
+    Contender("fastapi", "FastAPI, uvicorn, wechatpy, redis-py", _fastapi),
+    Contender("flask", "Flask, gunicorn, WeRoBot, redis-py", _flask),
+    Contender(
+        "granian-rsgi",
+        "granian RSGI, empty",
+        gateway.empty("rsgi"),
+        role="limit",
+        local=True,
+    ),
+    Contender(
+        "granian-asgi",
+        "granian ASGI, empty",
+        gateway.empty("asginl"),
+        role="limit",
+        local=True,
+    ),
+)

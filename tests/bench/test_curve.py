@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from wxgate.bench.day.curve import HOLIDAY, PEAK, day
+from wxgate.bench.day.curve import EVEN, HOLIDAY, PEAK, day
 
 
-@pytest.mark.parametrize("peak", [PEAK, HOLIDAY, 1.5])
+@pytest.mark.parametrize("peak", [PEAK, HOLIDAY, 1.5, EVEN])
 def test_all_messages_are_sent_at_the_mean_and_the_peak_that_were_asked_for(peak: float) -> None:
     """As many as the area under the rate."""
     legs = day(1_000_000, 2000.0, peak)
@@ -24,7 +24,7 @@ def test_hours_follow_each_other_and_the_day_ends_as_it_began() -> None:
         assert leg.to == following.rate
 
 
-@pytest.mark.parametrize("peak", [1.0, 24.0, 100.0])
+@pytest.mark.parametrize("peak", [0.9, 24.0, 100.0])
 def test_a_peak_that_no_day_has(peak: float) -> None:
     """It is refused with what was expected."""
     with pytest.raises(ValueError, match="between 1 and 24 times"):

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from wxgate.bench.day import books
+from wxgate.bench.day import books, carried, stage
 from wxgate.bench.day.books import Books
-from wxgate.bench.day.far_end import Taken, Tally
+from wxgate.bench.day.carried import Played
+from wxgate.bench.day.far_end import count
+from wxgate.bench.day.tally import Taken, Tally
 from wxgate.cli import main
+from wxgate.settings import load
+from wxgate.sim.demo.world import Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from servers.server import Server
+
+_SHORT = ("bench", "day", "--rate", "300", "--stretch", "0.2", "--json")
+
+
+def day(*words: str) -> Books:
+    """Play a short one by the command."""
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr("sys.stdout.write", lines.append)
+        main([*_SHORT, *words])
+    return msgspec.json.decode(lines[0], type=Books)
 
 
 @pytest.fixture(scope="module")
 def played() -> Books:
     """A day of 600 messages in two seconds, played once."""
-    with pytest.MonkeyPatch.context() as patch:
-        lines: list[str] = []
-        patch.setattr("sys.stdout.write", lines.append)
-        main(["bench", "day", "--messages", "600", "--rate", "300", "--forged", "0.1", "--json"])
-    return msgspec.json.decode(lines[0], type=Books)
+    return day("--messages", "600", "--forged", "0.1")
 
 
 def test_what_went_in_was_acknowledged_and_arrived(played: Books) -> None:
@@ -31,16 +46,45 @@ def test_what_went_in_was_acknowledged_and_arrived(played: Books) -> None:
     assert counts.messages == counts.acknowledged == played.accepted == 600
     assert (played.ids, played.arrived, played.lost) == (counts.messages, counts.messages, 0)
     assert counts.kept_out == counts.forged > 0
-    assert played.repeated >= counts.repeats == counts.repeats_alike
+    assert played.repeated == counts.repeats == counts.repeats_alike > 0
+
+
+def test_a_day_to_a_stream_is_counted_by_who_reads_it(redis_server: Server) -> None:
+    """All of it is appended and read once; claims and limits are in the same Redis, then gone."""
+    address = f"{redis_server.url}/0"
+    played = day("--messages", "300", "--to", "stream", "--redis", address, "--even")
+    counts = played.seen.counts
+    assert (played.to, played.state) == ("stream", "redis")
+    assert counts.messages == counts.acknowledged == played.ids == played.arrived == 300
+    assert played.repeated == counts.repeats > 0
+    assert played.peak == played.mean
+    redis = next(cost for cost in played.costs if cost.name == "redis")
+    assert redis.cpu > 0
+    assert redis.rss > 1
+    assert redis_server.say("DBSIZE") == 0
 
 
 def test_every_process_has_its_cost(played: Books) -> None:
     """CPU and memory of each."""
-    assert {cost.name for cost in played.costs} == {"gateway", "service", "player"}
-    assert all(cost.cpu > 0 and cost.rss > 1 for cost in played.costs)
+    names = {cost.name for cost in played.costs}
+    assert names == {"gateway, parent", "gateway, worker 1", "far end", "player"}
+    assert all(cost.rss > 1 for cost in played.costs)
+    assert all(cost.cpu > 0 for cost in played.costs if cost.name != "gateway, parent")
     text = "\n".join(books.lines(played))
     assert "lost 0; arrived twice 0" in text
     assert "such days fit in a day" in text
+
+
+def test_latencies_are_told_by_rate(played: Books) -> None:
+    """As it was played, and at the rates at which twenty million come."""
+    assert [one.name for one in played.rates] == ["mean", "peak", "holiday's peak"]
+    assert [round(one.rate) for one in played.rates] == [231, 694, 2315]
+    quiet, mean, busy = played.hours
+    assert quiet.rate < mean.rate < busy.rate <= played.peak
+    assert mean.rate == pytest.approx(played.mean, rel=0.2)
+    for one in (*played.rates, mean, busy):
+        assert one.latency is not None
+        assert one.latency.count > 0
 
 
 @pytest.mark.parametrize(
@@ -50,6 +94,7 @@ def test_every_process_has_its_cost(played: Books) -> None:
         (lambda day: {"arrived": day.arrived + 2}, "2 events arrived twice"),
         (lambda day: {"ids": day.ids + 1}, "more arrived than was sent"),
         (lambda _: {"repeated": -1}, "the gateway recognised -1"),
+        (lambda day: {"repeated": day.repeated + 1}, "the gateway recognised"),
     ],
 )
 def test_books_that_do_not_balance(
@@ -63,6 +108,68 @@ def test_books_that_do_not_balance(
 def test_the_far_end_knows_an_id_again() -> None:
     """In a batch or alone."""
     tally = Tally()
-    tally.take(b'[{"id":"a","data":{}},{"id":"b"}]')
-    tally.take(b'{"id":"a"}')
-    assert tally.taken == Taken(events=3, ids=2)
+    count(tally, b'[{"id":"a","data":{}},{"id":"b"}]')
+    count(tally, b'{"id":"a"}')
+    assert tally.taken(ids=False) == Taken(events=3)
+    assert tally.taken(ids=True) == tally.taken(ids=True) == Taken(events=3, ids=2)
+
+
+def machine(
+    capacity: float, spoiled: dict[str, int], seen: Books
+) -> tuple[carried.Stretch, list[float]]:
+    """A machine that carries so many messages a second, and fails in one way beyond that."""
+    asked: list[float] = []
+
+    async def stretch(rate: float, seconds: float) -> Played:
+        asked.append(rate)
+        # What goes well for two seconds need not for ten.
+        over = rate > capacity * (1.0 if seconds < 5 else 0.6)
+        counts = msgspec.structs.replace(seen.seen.counts, **spoiled) if over else seen.seen.counts
+        late = seconds if over and not spoiled else 0.0
+        slip = msgspec.structs.replace(seen.seen.slip, trusted=True)
+        return Played(msgspec.structs.replace(seen.seen, counts=counts, slip=slip), late)
+
+    return stretch, asked
+
+
+@pytest.mark.parametrize("spoiled", [{"refused": 1}, {"unanswered": 1}, {"denied": 1}, {}])
+def test_what_is_carried_is_found_and_then_held_for_long(
+    played: Books, spoiled: dict[str, int]
+) -> None:
+    """A fifth below what short stretches say, and down from there until a long one holds."""
+    stretch, asked = machine(5000.0, spoiled, played)
+    found = asyncio.run(carried.peak(stretch, lambda _: None))
+    assert 3000 * 0.85 < found <= 3000
+    assert found == asked[-1]
+    assert 5000 < max(asked) < 5000 * 1.6
+
+
+def test_a_machine_that_carries_nothing(played: Books) -> None:
+    """It is said, not played."""
+    stretch, _ = machine(10.0, {"refused": 1}, played)
+    with pytest.raises(ValueError, match="does not carry 250 messages a second"):
+        asyncio.run(carried.peak(stretch, lambda _: None))
+
+
+def test_limits_are_on_and_never_deny_a_day(tmp_path: Path) -> None:
+    """By user and by account, both far above what a machine carries."""
+    world = stage.build(tmp_path, Ports(1, 2, 3), stage.Setting())
+    limits = load(world.config).limit
+    assert [limit.per for limit in limits] == ["openid", "account"]
+    assert {limit.rate for limit in limits} == {"1000000/s"}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--to", "stream"], "a stream is in Redis: give its address with --redis"),
+        (["--redis", "redis+cluster://h"], "one server is measured"),
+        (["--redis", "http://h"], "redis://127.0.0.1:6379/0"),
+    ],
+)
+def test_what_cannot_be_played(
+    capsys: pytest.CaptureFixture[str], words: list[str], reason: str
+) -> None:
+    """Exit code 2, and what to give instead."""
+    assert main([*_SHORT, *words]) == 2
+    assert reason in capsys.readouterr().err

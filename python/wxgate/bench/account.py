@@ -52,6 +52,17 @@ def lines(seen: Seen) -> Iterator[str]:
         )
     if counts.forged:
         yield f"  forged {counts.forged:,}: {counts.kept_out:,} kept out, {counts.let_in:,} let in"
+    yield from summary(seen)
+    if len(seen.legs) > 1:
+        for leg in seen.legs:
+            if leg.latency is not None:
+                name = f"{leg.rate:,.0f}-{leg.to:,.0f}/s"
+                yield f"  {name:<14} {distribution(leg.latency)}"
+
+
+def summary(seen: Seen) -> Iterator[str]:
+    """Tell what did not go through, how long answers took, and what the player was like."""
+    counts = seen.counts
     if counts.refused or counts.unanswered or counts.broken:
         yield (
             f"  refused with 5xx {counts.refused:,} · unanswered {counts.unanswered:,} · "
@@ -71,15 +82,14 @@ def _rate(seen: Seen) -> float:
 
 
 def _latencies(seen: Seen) -> Iterator[str]:
-    named = [("latency", seen.latency), ("retries", seen.repeats), ("refusals", seen.refusals)]
-    if len(seen.legs) > 1:
-        named += [(f"{leg.rate:,.0f}-{leg.to:,.0f}/s", leg.latency) for leg in seen.legs]
+    named = (("latency", seen.latency), ("retries", seen.repeats), ("refusals", seen.refusals))
     for name, latency in named:
         if latency is not None:
-            yield f"  {name:<14} {_distribution(latency)}"
+            yield f"  {name:<14} {distribution(latency)}"
 
 
-def _distribution(latency: Latency) -> str:
+def distribution(latency: Latency) -> str:
+    """Tell a distribution, in milliseconds."""
     return (
         f"p50 {latency.p50:.2f} · p90 {latency.p90:.2f} · p99 {latency.p99:.2f} · "
         f"p99.9 {latency.p999:.2f} · max {latency.max:.1f} ms"

@@ -36,11 +36,13 @@ def worker(pid: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """``utime`` + ``stime`` of a process and all below it."""
-    ticks = 0
-    for one in family(pid):
-        after_name = (_PROC / f"{one}/stat").read_text().rpartition(") ")[2].split()
-        ticks += int(after_name[11]) + int(after_name[12])
-    return ticks / _TICKS
+    return sum(map(own_cpu_seconds, family(pid)))
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """The same of one process alone."""
+    after_name = (_PROC / f"{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS
 
 
 def memory(pid: int) -> Memory:

@@ -33,3 +33,23 @@ def count(text: str) -> int:
         reason = f'expected how many, not "{text}"'
         raise argparse.ArgumentTypeError(reason)
     return int(text)
+
+
+def above_zero(text: str) -> float:
+    """Read seconds, or a rate. Raise `argparse.ArgumentTypeError` for what is not above 0."""
+    if (value := from_zero(text)) == 0:
+        reason = f'expected a number above 0, not "{text}"'
+        raise argparse.ArgumentTypeError(reason)
+    return value
+
+
+def from_zero(text: str) -> float:
+    """Read seconds, 0 among them. Raise `argparse.ArgumentTypeError` for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        reason = f'expected a number from 0 on, not "{text}"'
+        raise argparse.ArgumentTypeError(reason)
+    return value

@@ -8,6 +8,8 @@ PEAK = 3.0
 """Of an ordinary day: its busiest hour over the mean."""
 HOLIDAY = 10.0
 """The same of a holiday."""
+EVEN = 1.0
+"""The same of a day whose hours are all alike, which no day is: it is played fastest."""
 _HOURS = (
     *(0.5, 0.35, 0.25, 0.2, 0.2, 0.25, 0.45, 0.75, 1.0, 1.1, 1.15, 1.3),
     *(1.55, 1.2, 1.0, 1.0, 1.05, 1.2, 1.5, 2.1, 2.6, 2.2, 1.5, 0.9),
@@ -19,7 +21,7 @@ def day(messages: int, mean: float, peak: float = PEAK) -> list[Leg]:
     """Return the 24 hours of a day of so many messages at a mean rate (messages a second).
 
     Each hour goes evenly from its own rate to that of the next. Raises ``ValueError`` for a peak
-    that is not above 1.
+    below 1, or one that a day of 24 hours cannot have.
     """
     shape = _shape(peak)
     seconds = messages / mean / len(shape)
@@ -29,9 +31,11 @@ def day(messages: int, mean: float, peak: float = PEAK) -> list[Leg]:
 
 def _shape(peak: float) -> list[float]:
     """Return the hours with a mean of 1 and a maximum of ``peak``."""
-    if not 1 < peak < len(_HOURS):
+    if not 1 <= peak < len(_HOURS):
         reason = f"a peak between 1 and {len(_HOURS)} times the mean is needed, not {peak:g}"
         raise ValueError(reason)
+    if peak == EVEN:
+        return [1.0] * len(_HOURS)
     low, high = 0.0, 50.0
     # The higher the power, the more of the day falls into its busiest hour.
     for _ in range(60):

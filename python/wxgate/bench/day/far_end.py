@@ -1,26 +1,22 @@
-"""The service at the far end of the day: takes batches of events and counts their ids.
+"""The far end of the day: takes events and counts their ids.
 
-A process of its own: ``python -m wxgate.bench.day.far_end PORT``. A GET says how many events it has
-taken and how many different ids they had.
+A process of its own. ``python -m wxgate.bench.day.far_end PORT`` is a service that takes batches of
+events; with ``REDIS PREFIX`` behind it, it reads the day's stream there instead. Either way a GET
+of ``/`` says how many events it has taken, one of ``/ids`` how many different ids they had too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from hashlib import blake2b
 
 import msgspec
 import uvloop
 
+from wxgate.bench.day import reader
+from wxgate.bench.day.tally import Tally
+
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """What has arrived."""
-
-    events: int
-    ids: int
 
 
 class _Event(msgspec.Struct):
@@ -31,24 +27,11 @@ _ONE = msgspec.json.Decoder(_Event)
 _BATCH = msgspec.json.Decoder(list[_Event])
 
 
-class Tally:
-    """Ids as 8 bytes each: of 20 million, two meet once in 90,000 days."""
-
-    def __init__(self) -> None:
-        """Nothing has arrived."""
-        self._events = 0
-        self._ids: set[bytes] = set()
-
-    def take(self, body: bytes) -> None:
-        """Count one event or a batch."""
-        events = _BATCH.decode(body) if body.startswith(b"[") else [_ONE.decode(body)]
-        self._events += len(events)
-        self._ids.update(blake2b(one.id.encode(), digest_size=8).digest() for one in events)
-
-    @property
-    def taken(self) -> Taken:
-        """What has arrived so far."""
-        return Taken(self._events, len(self._ids))
+def count(tally: Tally, body: bytes) -> None:
+    """Count one event or a batch."""
+    events = _BATCH.decode(body) if body.startswith(b"[") else [_ONE.decode(body)]
+    for event in events:
+        tally.add(event.id)
 
 
 class _Service(asyncio.Protocol):
@@ -71,16 +54,16 @@ class _Service(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             body = bytes(self._received[end:whole])
-            is_post = self._received.startswith(b"POST ")
+            line = bytes(self._received[: self._received.find(b"\r\n")])
             del self._received[:whole]
-            self._answer(body if is_post else None)
+            self._answer(line, body)
 
-    def _answer(self, body: bytes | None) -> None:
+    def _answer(self, line: bytes, body: bytes) -> None:
         text = b""
-        if body is None:
-            text = msgspec.json.encode(self._tally.taken)
+        if line.startswith(b"POST "):
+            count(self._tally, body)
         else:
-            self._tally.take(body)
+            text = msgspec.json.encode(self._tally.taken(ids=b" /ids " in line))
         self._transport.write(_HEAD % (len(text), text))
 
 
@@ -92,13 +75,19 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def serve(port: int) -> None:
-    """Listen until killed."""
+async def serve(port: int, *stream: str) -> None:
+    """Listen, and read the stream at an address and under a prefix if there is one, until killed.
+
+    Raises ``redis.RedisError`` where it cannot be read.
+    """
     tally = Tally()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Service(tally), "127.0.0.1", port, backlog=1024)
-    await server.serve_forever()
+    async with server:
+        if stream:
+            await reader.read(tally, *stream)
+        await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,16 +1,19 @@
-"""The gateway of the day: four accounts of four kinds, one service that takes everything."""
+"""The gateway of the day: four accounts of four kinds, limits, one destination for everything."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from wxgate.sim import Belongings, invent
-from wxgate.sim.demo.world import SERIAL, Ports, World
+from wxgate.sim import Belongings
+from wxgate.sim.demo.world import SERIAL, Ports, World, accounts, write_secrets
 from wxgate.sim.keypair import KeyPair
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+STREAM = "day"
+PARTITIONS = 16
 
 _CONFIG = """\
 [server]
@@ -23,38 +26,37 @@ log_level = "error"
 dir = "journal"
 retain = 0
 
-{state}
+[[limit]]
+name = "one-user"
+per = "openid"
+rate = "1000000/s"
+
+[[limit]]
+name = "one-account"
+per = "account"
+rate = "1000000/s"
+
+[[route]]
+to = "{to}"
+
+"""
+_STATE = """\
+[state.redis]
+url = "{url}"
+prefix = "{prefix}"
+
+"""
+_SERVICE = """\
 [upstream.service]
 nodes = ["http://127.0.0.1:{service}"]
 batch = {batch}
 
-[account.shop]
-kind = "official"
-appid = "{appid}"
-token = "file:token"
-aes_key = "file:aes_key"
+"""
+_STREAM = f"""\
+[stream.{STREAM}]
+partitions = {PARTITIONS}
+keep = 0
 
-[account.mini]
-kind = "miniprogram"
-appid = "{appid}"
-token = "file:token"
-aes_key = "file:aes_key"
-format = "json"
-
-[account.work]
-kind = "wecom"
-corpid = "{corpid}"
-token = "file:token"
-aes_key = "file:aes_key"
-
-[account.mch]
-kind = "pay"
-mchid = "{mchid}"
-apiv3_key = "file:apiv3_key"
-platform_keys = {{ "{serial}" = "file:platform.pem" }}
-
-[[route]]
-to = "upstream:service"
 """
 
 
@@ -64,32 +66,37 @@ class Setting:
 
     workers: int = 1
     batch: int = 64
+    """Events in one request to the service."""
+    to: Literal["service", "stream"] = "service"
     redis: str | None = None
+    """The address of the claims' and limits' Redis, and the stream's; embedded without one."""
+    prefix: str = "wxday"
+    """What every key in it begins with."""
 
 
 def build(folder: Path, ports: Ports, setting: Setting) -> World:
-    """Write configuration and secrets into an empty folder."""
+    """Write configuration and secrets into an empty folder.
+
+    Raises ``ValueError`` for a stream without a Redis.
+    """
+    if setting.to == "stream" and setting.redis is None:
+        reason = "a stream is in Redis: give its address with --redis redis://HOST:PORT"
+        raise ValueError(reason)
     pair = KeyPair.generate()
-    secrets = {
-        "token": invent.alphanumeric(16),
-        "aes_key": invent.aes_key(),
-        "apiv3_key": invent.key32(),
-        "platform.pem": pair.public,
-    }
-    for name, secret in secrets.items():
-        (folder / name).write_text(secret, encoding="utf-8")
+    write_secrets(folder, pair)
     config = folder / "wxgate.toml"
-    text = _CONFIG.format(
+    config.write_text(_text(ports, setting), encoding="utf-8")
+    return World(config, ports, {"mch": Belongings(private_key=pair.private, serial=SERIAL)})
+
+
+def _text(ports: Ports, setting: Setting) -> str:
+    service = _SERVICE.format(service=ports.service, batch=setting.batch)
+    base = _CONFIG.format(
         listen=ports.listen,
         admin=ports.admin,
-        service=ports.service,
         workers=setting.workers,
-        batch=setting.batch,
-        state=f'[state]\nredis = "{setting.redis}"\n' if setting.redis else "",
-        appid=invent.appid(),
-        corpid=invent.corpid(),
-        mchid=invent.mchid(),
-        serial=SERIAL,
+        to="upstream:service" if setting.to == "service" else f"stream:{STREAM}",
     )
-    config.write_text(text, encoding="utf-8")
-    return World(config, ports, {"mch": Belongings(private_key=pair.private, serial=SERIAL)})
+    state = _STATE.format(url=setting.redis, prefix=setting.prefix) if setting.redis else ""
+    destination = service if setting.to == "service" else _STREAM
+    return base + state + destination + accounts("shop", "mini", "work", "mch")

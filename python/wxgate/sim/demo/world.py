@@ -18,62 +18,72 @@ if TYPE_CHECKING:
 
 SERIAL = "PUB_KEY_ID_0110000000012026112300000001"
 
-_ACCOUNTS = """\
+_TABLES = {
+    "shop": """\
 [account.shop]
 kind = "official"
 appid = "{appid}"
 token = "file:token"
 aes_key = "file:aes_key"
-
+""",
+    "mini": """\
 [account.mini]
 kind = "miniprogram"
 appid = "{appid}"
 token = "file:token"
 aes_key = "file:aes_key"
 format = "json"
-
+""",
+    "work": """\
 [account.work]
 kind = "wecom"
 corpid = "{corpid}"
 token = "file:token"
 aes_key = "file:aes_key"
-
+""",
+    "bot": """\
 [account.bot]
 kind = "wecom"
 bot = true
 token = "file:token"
 aes_key = "file:aes_key"
-
+""",
+    "suite": """\
 [account.suite]
 kind = "wecom_suite"
 suite_id = "{corpid}"
 corpid = ["{provider}", "{company}"]
 token = "file:token"
 aes_key = "file:aes_key"
-
+""",
+    "platform": """\
 [account.platform]
 kind = "component"
 appid = "{appid}"
 token = "file:token"
 aes_key = "file:aes_key"
-
+""",
+    "mch": """\
 [account.mch]
 kind = "pay"
 mchid = "{mchid}"
 apiv3_key = "file:apiv3_key"
 platform_keys = {{ "{serial}" = "file:platform.pem" }}
-
+""",
+    "mch_v2": """\
 [account.mch_v2]
 kind = "pay_v2"
 mchid = "{mchid}"
 key = "file:v2_key"
-
+""",
+    "billing": """\
 [account.billing]
 kind = "partner"
 app_id = "billing"
 app_secret = "file:app_secret"
 public_key = "file:partner.pem"
-"""
+""",
+}
 
 _SERVER = """\
 [server]
@@ -128,20 +138,11 @@ class World:
 
 def build(folder: Path, ports: Ports, platform: KeyPair, partner: KeyPair) -> World:
     """Write it all into an empty folder."""
-    secrets = {
-        "token": invent.alphanumeric(16),
-        "aes_key": invent.aes_key(),
-        "apiv3_key": invent.key32(),
-        "v2_key": invent.key32(),
-        "app_secret": invent.key32(),
-        "platform.pem": platform.public,
-        "partner.pem": partner.public,
-    }
-    for name, secret in secrets.items():
-        (folder / name).write_text(secret, encoding="utf-8")
+    (folder / "partner.pem").write_text(partner.public, encoding="utf-8")
+    write_secrets(folder, platform)
     config = folder / "wxgate.toml"
     server = _SERVER.format(listen=ports.listen, admin=ports.admin, service=ports.service)
-    config.write_text(server + _accounts(), encoding="utf-8")
+    config.write_text(server + accounts(*_TABLES), encoding="utf-8")
     owned = {
         "mch": Belongings(private_key=platform.private, serial=SERIAL),
         "billing": Belongings(private_key=partner.private),
@@ -149,8 +150,23 @@ def build(folder: Path, ports: Ports, platform: KeyPair, partner: KeyPair) -> Wo
     return World(config, ports, owned)
 
 
-def _accounts() -> str:
-    return _ACCOUNTS.format(
+def write_secrets(folder: Path, platform: KeyPair) -> None:
+    """Write the files that the accounts' tables name, but for a partner's key."""
+    secrets = {
+        "token": invent.alphanumeric(16),
+        "aes_key": invent.aes_key(),
+        "apiv3_key": invent.key32(),
+        "v2_key": invent.key32(),
+        "app_secret": invent.key32(),
+        "platform.pem": platform.public,
+    }
+    for name, secret in secrets.items():
+        (folder / name).write_text(secret, encoding="utf-8")
+
+
+def accounts(*names: str) -> str:
+    """Write the tables of some accounts, with ids made up on the spot."""
+    return "\n".join(_TABLES[name] for name in names).format(
         appid=invent.appid(),
         corpid=invent.corpid(),
         provider=invent.corpid(),

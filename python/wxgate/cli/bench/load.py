@@ -1,12 +1,9 @@
-"""Find out what a machine carries: WeChat's part at a given rate, or a whole day of it."""
+"""WeChat's part at a given rate, against a running gateway."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,14 +13,13 @@ from wxgate.bench.parts import playable, played
 from wxgate.bench.plan import Leg, play
 from wxgate.bench.plan import run as plan
 from wxgate.cli import options
+from wxgate.cli.bench.telling import refuse, show, tell
 from wxgate.settings import load
 from wxgate.sim import Belongings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from wxgate.bench.parts import Played
-    from wxgate.bench.plan import Progress, Run
+    from wxgate.bench.plan import Run
     from wxgate.settings import Settings
 
 _EXAMPLES = """\
@@ -36,27 +32,11 @@ Each message has its time on a fixed schedule and its latency runs from it, so t
 gateway costs every message that fell into it. A result in which the player itself was late for
 more than one message in a hundred is not to be trusted: it says so, and the exit code is 1.
 """
-_DAY = """\
-It starts a gateway with four accounts, a service that takes every message in batches and counts
-ids, and the player, all on loopback: verification, claims, fsync, routing and delivery are on. The
-rates follow the hours of a day. It ends with books that must balance: sent, acknowledged, arrived.
-
-examples:
-  wxgate bench day --messages 200000
-  wxgate bench day --messages 1000000 --rate 2000 --holiday
-"""
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (never bound)
 
 
-def add(commands: options.Commands) -> None:
+def add(kinds: options.Commands) -> None:
     """Describe the arguments."""
-    parser = commands.add_parser("bench", description=__doc__)
-    kinds = parser.add_subparsers(metavar="load|day", required=True, dest="bench")
-    _add_load(kinds)
-    _add_day(kinds)
-
-
-def _add_load(kinds: options.Commands) -> None:
     one = kinds.add_parser(
         "load",
         help="play WeChat against a running gateway",
@@ -69,31 +49,11 @@ def _add_load(kinds: options.Commands) -> None:
     _people_options(one)
 
 
-def _add_day(kinds: options.Commands) -> None:
-    one = kinds.add_parser(
-        "day",
-        help="play a day of 20,000,000 messages, compressed, and count them at the far end",
-        epilog=_DAY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.as_json(one)
-    one.add_argument("--messages", metavar="N", type=options.count, default=20_000_000)
-    one.add_argument(
-        "--rate", metavar="N", type=_above_zero, help="mean rate; default: what is carried"
-    )
-    one.add_argument("--holiday", action="store_true", help="a peak of 10 times the mean, not 3")
-    one.add_argument("--real-time", action="store_true", help="not compressed: it takes a day")
-    one.add_argument("--workers", metavar="N", type=options.count, default=1)
-    one.add_argument("--redis", metavar="URL", help="claims in Redis; default: embedded")
-    one.add_argument("--retries", metavar="SHARE", type=float, default=0.02)
-    one.add_argument("--forged", metavar="SHARE", type=float, default=0.01)
-
-
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", metavar="N[..M]", type=_rates, default=(1000.0, None), help="messages a second"
     )
-    parser.add_argument("--seconds", metavar="S", type=_above_zero, default=10.0)
+    parser.add_argument("--seconds", metavar="S", type=options.above_zero, default=10.0)
     parser.add_argument("--messages", metavar="N", type=options.count, help="no more than these")
     parser.add_argument("--connections", metavar="N", type=options.count, default=256)
     parser.add_argument("--address", metavar="IP:PORT", help="default: where the file says")
@@ -126,51 +86,15 @@ def _people_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play; return 0 if all went well, 1 if not, 2 for usage."""
-    return _day(args) if args.bench == "day" else _load(args)
-
-
-def _day(args: argparse.Namespace) -> int:
-    # Imported here: it brings a client and a service along.
-    from wxgate.bench.day import books, curve, stage  # noqa: PLC0415
-    from wxgate.bench.day.play import Day  # noqa: PLC0415
-    from wxgate.bench.day.play import play as play_day  # noqa: PLC0415
-    from wxgate.sim.demo.process import NotServingError  # noqa: PLC0415
-
-    day = Day(
-        messages=args.messages,
-        mean=args.messages / 86_400 if args.real_time else args.rate,
-        peak=curve.HOLIDAY if args.holiday else curve.PEAK,
-        retries=args.retries,
-        forged=args.forged,
-        setting=stage.Setting(workers=args.workers, redis=args.redis),
-    )
-    try:
-        with TemporaryDirectory(prefix="wxgate-day-") as folder:
-            played = asyncio.run(play_day(day, Path(folder), _say, _show))
-    except (ValueError, NotServingError) as error:
-        return _refuse(str(error))
-    return _tell(args, played, books.lines(played), books.faults(played))
-
-
-def _load(args: argparse.Namespace) -> int:
     settings = load(args.config)
     try:
-        seen = play(_plan(settings, args), None if args.json else _show)
+        seen = play(_plan(settings, args), None if args.json else show)
     except ValueError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except OSError as error:
         where = f"{error.filename} " if error.filename else ""
-        return _refuse(f"{where}cannot be used: {error.strerror or error}")
-    return _tell(args, seen, account.lines(seen), account.faults(seen))
-
-
-def _tell(args: argparse.Namespace, seen: object, lines: Iterable[str], wrong: list[str]) -> int:
-    if args.json:
-        sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stderr.writelines(f"not right: {reason}\n" for reason in wrong)
-    return 1 if wrong else 0
+        return refuse(f"{where}cannot be used: {error.strerror or error}")
+    return tell(args, seen, account.lines(seen), account.faults(seen))
 
 
 def _plan(settings: Settings, args: argparse.Namespace) -> Run:
@@ -210,15 +134,6 @@ def _address(settings: Settings) -> str:
     return f"[{host}]:{listen.port}" if ":" in host else f"{host}:{listen.port}"
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-def _show(at: Progress) -> None:
-    end = "\r" if sys.stderr.isatty() else "\n"
-    sys.stderr.write(account.progress(at) + end)
-
-
 def _rates(text: str) -> tuple[float, float | None]:
     first, dots, last = text.partition("..")
     try:
@@ -229,25 +144,9 @@ def _rates(text: str) -> tuple[float, float | None]:
     return rates
 
 
-def _above_zero(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if value <= 0:
-        reason = f'expected seconds above 0, not "{text}"'
-        raise argparse.ArgumentTypeError(reason)
-    return value
-
-
 def _key(text: str) -> tuple[str, Path]:
     name, sign, file = text.partition("=")
     if not (name and sign and file):
         reason = f'expected NAME=FILE, not "{text}"'
         raise argparse.ArgumentTypeError(reason)
     return name, Path(file)
-
-
-def _refuse(reason: str) -> int:
-    sys.stderr.write(f"{reason}\n")
-    return 2

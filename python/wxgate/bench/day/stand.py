@@ -1,0 +1,135 @@
+"""The processes of a day, running: the gateway and its far end, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wxgate.bench import plan
+from wxgate.bench.day import stage
+from wxgate.bench.day.carried import Played
+from wxgate.bench.day.tally import Taken
+from wxgate.bench.parts import playable
+from wxgate.settings import load
+from wxgate.settings.redis import RedisPlace, RedisUrl
+from wxgate.sim.call import Call
+from wxgate.sim.demo.process import GatewayProcess, NotServingError, free_port
+from wxgate.sim.demo.world import Ports
+from wxgate.sim.wire import UnansweredError, Wire
+from wxgate.streams.connect import close, connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from wxgate.bench.plan import Leg, Run, Seen
+    from wxgate.sim.demo.world import World
+
+_GIVES_UP_S = 10.0
+"""Without anything arriving, after the last acknowledgement."""
+_LOOK_S = 0.05
+_STEP_AHEAD = 64
+"""Payments made before a stretch: a day's are made while it is played."""
+_PATIENT_S = 10.0
+
+
+@dataclass(slots=True)
+class Stand:
+    """What a day is played on. Messages go in one run after the other."""
+
+    world: World
+    gateway: GatewayProcess
+    far_end: int
+    """Process id."""
+    forged: float
+    delivered: int = 0
+    """All that was acknowledged, and has arrived."""
+
+    def run(self, legs: list[Leg]) -> Run:
+        """Describe a run of the usual mix with its share of strangers."""
+        accounts = playable(load(self.world.config), self.world.belongings)
+        usual = plan.run(f"127.0.0.1:{self.world.ports.listen}", accounts, legs)
+        return msgspec.structs.replace(usual, forged=self.forged)
+
+    async def stretch(self, rate: float, seconds: float) -> Played:
+        """Play messages at an even rate, and wait until they have arrived."""
+        run = self.run([plan.Leg(seconds, rate)])
+        run = msgspec.structs.replace(run, ahead=_STEP_AHEAD)
+        seen = await asyncio.to_thread(plan.play, run)
+        played = Played(seen, await self.arrived(seen))
+        # An event's identity is its user and its second: the next run begins in another one.
+        await asyncio.sleep(1.0 - time.time() % 1.0)
+        return played
+
+    async def arrived(self, seen: Seen) -> float:
+        """Wait until a run's messages have arrived, or nothing arrives any more; seconds."""
+        self.delivered += seen.counts.acknowledged
+        began = moved = time.monotonic()
+        taken = await self.taken()
+        while taken.events < self.delivered and time.monotonic() - moved < _GIVES_UP_S:
+            await asyncio.sleep(_LOOK_S)
+            now = await self.taken()
+            if now != taken:
+                taken, moved = now, time.monotonic()
+        return time.monotonic() - began
+
+    async def taken(self, *, ids: bool = False) -> Taken:
+        """What the far end has."""
+        return await _taken(self.world.ports.service, ids=ids)
+
+
+@asynccontextmanager
+async def standing(folder: Path, setting: stage.Setting, forged: float) -> AsyncIterator[Stand]:
+    """Start everything, in an empty folder; leave nothing in Redis."""
+    setting = replace(setting, prefix=f"wxday-{secrets.token_hex(4)}")
+    ports = Ports(free_port(), free_port(), free_port())
+    world = stage.build(folder, ports, setting)
+    try:
+        async with _far_end(ports.service, setting) as far_end, GatewayProcess(world) as gateway:
+            yield Stand(world, gateway, far_end, forged)
+    finally:
+        if setting.redis is not None:
+            await _emptied(setting.redis, setting.prefix)
+
+
+@asynccontextmanager
+async def _far_end(port: int, setting: stage.Setting) -> AsyncIterator[int]:
+    stream = (setting.redis, setting.prefix) if setting.to == "stream" and setting.redis else ()
+    command = [sys.executable, "-m", "wxgate.bench.day.far_end", str(port), *stream]
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        while process.returncode is None:
+            try:
+                await _taken(port, ids=False)
+                break
+            except (UnansweredError, OSError):
+                await asyncio.sleep(_LOOK_S)
+        else:
+            reason = "the far end has ended: see what it said"
+            raise NotServingError(reason)
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _taken(port: int, *, ids: bool) -> Taken:
+    async with Wire(f"http://127.0.0.1:{port}") as wire:
+        answer = await wire.exchange(Call("GET", "/ids" if ids else "/"))
+    return msgspec.json.decode(answer.body, type=Taken)
+
+
+async def _emptied(url: str, prefix: str) -> None:
+    """Remove all keys of a day, the claims that would end by themselves too."""
+    client = connect(RedisPlace(url=RedisUrl.parse(url)), _PATIENT_S)
+    async for key in client.scan_iter(match=f"*{prefix}*", count=10_000):
+        await client.unlink(key)
+    await close(client)

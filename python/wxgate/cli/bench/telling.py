@@ -1,0 +1,44 @@
+"""What the benchmarks say: progress to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wxgate.bench import account
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from wxgate.bench.plan import Progress
+
+
+def say(line: str) -> None:
+    """Tell how it goes."""
+    sys.stderr.write(f"{line}\n")
+
+
+def show(at: Progress) -> None:
+    """Tell how a run stands, always on the same line of a terminal."""
+    end = "\r" if sys.stderr.isatty() else "\n"
+    sys.stderr.write(account.progress(at) + end)
+
+
+def refuse(reason: str) -> int:
+    """Say what cannot be played."""
+    say(reason)
+    return 2
+
+
+def tell(args: argparse.Namespace, seen: object, lines: Iterable[str], wrong: list[str]) -> int:
+    """Print a result and what is wrong with it; return the exit code."""
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    for reason in wrong:
+        say(f"not right: {reason}")
+    return 1 if wrong else 0

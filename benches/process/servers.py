@@ -44,6 +44,9 @@ _ENVIRONMENT = {
     "SHOP_AES_KEY": AES_KEY,
     "APPID": APPID,
     "PYTHONPATH": str(HERE / "apps"),
+    # As installed: compiled once, not at every start, whatever this shell says of bytecode.
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(ROOT / ".cache/bytecode"),
 }
 # As wxgate sets granian up, so that only what runs on top of it differs.
 _GRANIAN = (

@@ -9,8 +9,9 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from wxgate.current import Current
@@ -19,38 +20,33 @@ _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(msgspec.Struct, frozen=True):
     """To a worker: build this, and say whether it can be."""
 
     current: Current
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """To a worker: swap in what was prepared."""
 
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(msgspec.Struct, frozen=True):
     """To a worker: drop it."""
 
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(msgspec.Struct, frozen=True):
     """From a worker that has started, under the generation of that number."""
 
     pid: int
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """From a worker: it has done what the ticket is of; problems only where it was to prepare."""
 
     ticket: int

@@ -7,9 +7,10 @@ import os
 import selectors
 import signal
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wxgate.channel import Abort, Commit, Hello, Outcome, Prepare
 
@@ -24,8 +25,7 @@ _PATIENCE = 10.0
 """Seconds that a worker has for one step."""
 
 
-@dataclass(slots=True)
-class _Member:
+class _Member(msgspec.Struct):
     """A worker that is up."""
 
     channel: Channel

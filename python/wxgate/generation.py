@@ -7,7 +7,6 @@ time hangs on the generation, or on a place of its plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from wxgate.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Outflow:
+class Outflow(msgspec.Struct, frozen=True):
     """Where the messages of one journal go."""
 
     plan: Plan
@@ -42,8 +40,7 @@ class Outflow:
     """The places whose answers are waited for, by the journal's index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(msgspec.Struct, frozen=True):
     """What one configuration means to one worker."""
 
     number: int

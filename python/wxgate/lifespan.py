@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from wxcore import Claims as OwnClaims
 
 from wxgate.admin import Admin, Status
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from wxgate.stores.redis.claims import RedisClaims
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """What the parent of several workers made before they forked."""
 
     counters: memoryview | None = None
@@ -69,8 +68,7 @@ class Shared:
     """The generation that the worker starts with."""
 
 
-@dataclass(slots=True)
-class Adopted:
+class Adopted(msgspec.Struct):
     """A journal of a worker that there is no more, which is delivered from here."""
 
     place: Path
@@ -80,8 +78,7 @@ class Adopted:
     outflow: Outflow
 
 
-@dataclass(slots=True)
-class State:
+class State(msgspec.Struct):
     """A running worker."""
 
     pipeline: Pipeline
@@ -99,7 +96,7 @@ class State:
     admission: Admission
     history: History
     turnstile: Turnstile
-    adopted: list[Adopted] = field(default_factory=list)
+    adopted: list[Adopted] = msgspec.field(default_factory=list)
     admin: Admin | None = None
 
     @property

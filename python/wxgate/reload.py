@@ -6,8 +6,9 @@ of all workers (`supervisor.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wxgate.descriptors import connections
 from wxgate.dispatch.build import plan
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from wxgate.stores.nonces import Nonces
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A generation that is ready to be swapped in."""
 
     generation: Generation

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import mmap
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from granian.server.mp import MPServer
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _SOUND_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Crashes:
+class Crashes(msgspec.Struct):
     """How often a worker has died in a row."""
 
     count: int = 0

@@ -6,8 +6,10 @@ name keeps its row for as long as the gateway runs, and what it counted is never
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from wxgate.errors import ConfigError
 from wxgate.metrics import Layout
@@ -23,8 +25,7 @@ _ROOM = 1024
 _HANDLERS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """Every name that there was since the start, in the order of their coming."""
 
     accounts: tuple[str, ...]

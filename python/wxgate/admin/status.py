@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from wxcore import Claims
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from wxgate.turnstile import Turnstile
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """What there is to look at in one worker."""
 
     durability: str
@@ -50,7 +49,7 @@ class Status:
             "claims": self._claims(),
             "state": {"mode": "alone"} if self.store is None else self.store.report(),
             "journal": journal,
-            "destinations": [asdict(one) for one in self.dispatcher.snapshot()],
+            "destinations": msgspec.to_builtins(self.dispatcher.snapshot()),
             "orphans": list(self.dispatcher.orphans),
         }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import random
 import time
-from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from wxgate.dispatch.place import Limits, Place
 from wxgate.dispatch.pool import PlainFunctionSink, Pool
@@ -42,8 +42,7 @@ _PATIENCE = 3.0
 """Timeouts after which a probe is replaced: the sink, and then the crew, should have ended it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a dispatcher is made of."""
 
     places: tuple[Place, ...]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     """Key, interval, tolerance, rule: as ``Gateway.paces`` has them."""
 
 
-@dataclass(slots=True)
-class Pacing:
+class Pacing(msgspec.Struct):
     """What the destinations of a worker share."""
 
     find: Callable[[bytes], Sequence[Row]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from wxgate.dispatch.retry import Schedule
 from wxgate.guard.breaker import Rules
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     """Counts for a destination, by name: delivered, retried, buried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much a destination is given, and how long."""
 
     queue: int = 1024
@@ -35,20 +35,19 @@ class Limits:
     """Seconds of one try; None where a try cannot be called off."""
     batch: int = 1
     """Messages in one try."""
-    retry: Schedule = field(default_factory=Schedule)
+    retry: Schedule = msgspec.field(default_factory=Schedule)
     shared: bool = False
     """Whether several accounts are to have their part of the memory."""
-    breaker: Rules = field(default_factory=partial(Rules, errors=0.9))
+    breaker: Rules = msgspec.field(default_factory=partial(Rules, errors=0.9))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A destination of the configuration."""
 
     name: str
     """As the configuration writes it: ``upstream:orders``."""
     sink: Sink
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)
     spec: object = None
     """What it was made from: of the same, a reload makes no other. None for what is unlike all."""
 
@@ -76,8 +75,7 @@ class NoPressure:
     relieved: Callable[[], None]
 
 
-@dataclass(slots=True)
-class Desk:
+class Desk(msgspec.Struct):
     """What the destinations of one worker share."""
 
     loop: asyncio.AbstractEventLoop
@@ -94,7 +92,7 @@ class Desk:
     """Limits under which messages are delivered, if there are any."""
     last: int = 0
     """The newest message that became durable while this process ran."""
-    closing: set[asyncio.Task[None]] = field(default_factory=set)
+    closing: set[asyncio.Task[None]] = msgspec.field(default_factory=set)
     """Sinks that a reload has replaced, while they are closed."""
 
     def keep(self, work: Coroutine[object, object, None]) -> None:
@@ -108,8 +106,7 @@ class Desk:
         await asyncio.gather(*self.closing, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How a destination stands: counts since the start, and the state of the moment."""
 
     name: str

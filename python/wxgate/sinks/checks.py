@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from wxgate.sinks.connection import ExchangeError
 from wxgate.sinks.origin import Address, field
@@ -18,8 +19,7 @@ _JITTER = 0.2
 """Of the time between rounds, so that workers do not ask in step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """What is asked, and when."""
 
     path: str

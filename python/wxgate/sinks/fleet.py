@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wxgate.sinks.health import Health, Policy
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("wxgate.sinks")
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStanding:
+class NodeStanding(msgspec.Struct, frozen=True):
     """How one node stands, as this worker sees it."""
 
     name: str

@@ -7,8 +7,9 @@ fail. Whoever comes back is *slow* for a while: it gets a part of its load that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,7 @@ _JITTER = 0.2
 """Of an ejection's length, so that not all workers come back at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """When a node is left out, and for how long; seconds where nothing else is said."""
 
     failures: int = 5

@@ -29,7 +29,7 @@ FUZZ_TARGETS ?= $(basename $(notdir $(wildcard fuzz/targets/*.rs)))
 BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates/*/src -name '*.rs')
-RUST_OUTSIDE := $(wildcard fuzz/targets/*.rs benches/core/*.rs)
+RUST_OUTSIDE := $(wildcard fuzz/targets/*.rs benches/core/*.rs benches/peers/hyper/src/*.rs)
 
 # One target folder for the extension, the tests, the wheel and the benches: nothing compiles twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target

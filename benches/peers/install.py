@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ _MOST = 1200.0
 """Seconds that a build may take."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"https?://\S+")
+_REQUIRED = re.compile(r"^\tgithub\.com/(\S+?)(?:/v\d+)? v([\w.]+)$", re.MULTILINE)
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)$", re.MULTILINE)
 
 
@@ -78,6 +80,47 @@ def environment(key: str) -> tuple[Path, dict[str, str]]:
         run([*pip, "--requirement", str(wanted)], folder)
 
     return once(key, [wanted], make), dict(_PIN.findall(wanted.read_text()))
+
+
+def go(key: str) -> tuple[Path, dict[str, str]]:
+    """Build a rival in Go, and return its program, what it was built with and from."""
+    sources = HERE / key
+    wanted = [sources / name for name in ("main.go", "go.mod", "go.sum")]
+
+    def make(folder: Path) -> None:
+        run(["go", "build", "-mod=readonly", "-o", str(folder / "server"), "."], sources)
+
+    program = once(key, wanted, make) / "server"
+    direct = _REQUIRED.findall(wanted[1].read_text())
+    return program, {"Go": run(["go", "env", "GOVERSION"], sources).strip()[2:], **dict(direct)}
+
+
+def node(key: str) -> tuple[Path, dict[str, str]]:
+    """Install a rival's packages for Node; the folder that has them, and versions."""
+    wanted = HERE / key / "package.json"
+
+    def make(folder: Path) -> None:
+        shutil.copy(wanted, folder)
+        run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"], folder)
+
+    pins = json.loads(wanted.read_text())["dependencies"]
+    modules = once(key, [wanted], make) / "node_modules"
+    return modules, {"Node": run(["node", "--version"], HERE).strip()[1:], **pins}
+
+
+def cargo(key: str) -> tuple[Path, dict[str, str]]:
+    """Build a rival in Rust; its program, and versions."""
+    manifest = HERE / key / "Cargo.toml"
+
+    def make(folder: Path) -> None:
+        build = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(manifest)]
+        # Ours would be the folder of the workspace, whose Rust flags are others.
+        run([*build, "--target-dir", str(folder)], HERE)
+
+    folder = once(key, [manifest, HERE / key / "src/main.rs"], make)
+    pins = re.findall(r'^([\w-]+) = .*"=([\w.]+)"', manifest.read_text(), re.MULTILINE)
+    rust = run(["rustc", "--version"], HERE).split()[1]
+    return folder / f"release/wxgate-peers-{key}", {"Rust": rust, **dict(pins)}
 
 
 def _why(program: str, said: str) -> str:

@@ -40,6 +40,37 @@ def _flask() -> Installed:
     return _python(folder.name, command, versions)
 
 
+def _go() -> Installed:
+    program, versions = install.go("go")
+    return Installed(lambda _: [str(program)], versions)
+
+
+def _node(key: str) -> Callable[[], Installed]:
+    def found() -> Installed:
+        modules, versions = install.node(key)
+        script = str(HERE / key / "server.js")
+        environment = {"NODE_PATH": str(modules), "NODE_ENV": "production"}
+        return Installed(lambda _: ["node", script], versions, environment)
+
+    return found
+
+
+def _hyper() -> Installed:
+    program, versions = install.cargo("hyper")
+    return Installed(lambda _: [str(program)], versions)
+
+
+def _nginx() -> Installed:
+    said = install.run(["nginx", "-v"], HERE)
+    text = (HERE / "nginx/nginx.conf").read_text()
+
+    def command(place: Place) -> list[str]:
+        (place.folder / "nginx.conf").write_text(text.replace("PORT", str(place.port)))
+        return ["nginx", "-p", str(place.folder), "-e", "stderr", "-c", "nginx.conf"]
+
+    return Installed(command, {"nginx": said.strip().rpartition("/")[2]})
+
+
 def _python(
     name: str, command: Callable[[Place], list[str]], versions: dict[str, str]
 ) -> Installed:
@@ -53,6 +84,11 @@ ALL = (
     ),
     Contender("fastapi", "FastAPI, uvicorn, wechatpy, redis-py", _fastapi),
     Contender("flask", "Flask, gunicorn, WeRoBot, redis-py", _flask),
+    Contender("go", "Go, silenceper/wechat, go-redis", _go),
+    Contender("node-co-wechat", "Node, Koa, co-wechat, ioredis", _node("node-co-wechat")),
+    Contender("node-easywechat", "Node, node-easywechat, ioredis", _node("node-easywechat")),
+    Contender("nginx", "nginx, `return 200`", _nginx, role="limit"),
+    Contender("hyper", "hyper, empty", _hyper, role="limit"),
     Contender(
         "granian-rsgi",
         "granian RSGI, empty",

@@ -21,6 +21,8 @@ _MOST = 1200.0
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"https?://\S+")
 _REQUIRED = re.compile(r"^\tgithub\.com/(\S+?)(?:/v\d+)? v([\w.]+)$", re.MULTILINE)
+_ARTIFACT = re.compile(r"<artifactId>(\S+)</artifactId>\s*<version>(\d\S+)</version>")
+_TELLING = re.compile("error|could not|not found", re.IGNORECASE)
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)$", re.MULTILINE)
 
 
@@ -123,8 +125,26 @@ def cargo(key: str) -> tuple[Path, dict[str, str]]:
     return folder / f"release/wxgate-peers-{key}", {"Rust": rust, **dict(pins)}
 
 
+def maven(key: str, profile: str | None = None) -> tuple[Path, dict[str, str]]:
+    """Build a rival in Java, in one of its profiles; its jar, and versions."""
+    manifest = HERE / key / "pom.xml"
+
+    def make(folder: Path) -> None:
+        build = ["mvn", "--quiet", "--batch-mode", "--file", str(manifest), f"-Dbuilt={folder}"]
+        run([*build, *([f"-P{profile}"] if profile else []), "package"], HERE)
+
+    name = f"{key}-{profile}" if profile else key
+    folder = once(name, [manifest, *sorted((HERE / key).rglob("*.java"))], make)
+    pins = dict(_ARTIFACT.findall(manifest.read_text()))
+    if profile is None:
+        pins = {name: version for name, version in pins.items() if "weixin" not in name}
+    java = run(["java", "--version"], HERE).split()[1]
+    return folder / "server.jar", {"Java": java, **pins}
+
+
 def _why(program: str, said: str) -> str:
     """Return the line that tells most: an error rather than what follows it."""
     lines = [_ADDRESS.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
-    telling = [line for line in lines if "error" in line.lower()] or lines or ["no word"]
+    lines = [line.removeprefix("[ERROR] ") for line in lines]
+    telling = [line for line in lines if _TELLING.search(line)] or lines or ["no word"]
     return f"{program}: {telling[0][:200]}"

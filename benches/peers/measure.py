@@ -30,6 +30,10 @@ _EPOCHS = itertools.count(int(time.time()))
 _HALF = 2
 _ROUGHLY = 300
 """Messages that tell how many make a round."""
+_WARMING = 8
+"""Runs before the rounds, at most; fewer when two are hardly faster than the one before them."""
+_LOOK_BACK = 3
+_FASTER = 1.1
 _PATIENCE = 60.0
 _AGAIN = 0.5
 """Seconds after which a message that was refused with 5xx is sent again."""
@@ -95,12 +99,14 @@ def pair(ours: Contender, other: Contender, server: Server, plan: Plan) -> dict[
 
 
 def _capacity(running: Running, plan: Plan) -> float:
-    """Messages a second at full speed, roughly; warms it up, too."""
-    rate = _ROUGHLY / plan.seconds
-    for _ in range(2):
-        count = max(1, int(rate * plan.seconds))
-        rate = count / _send(running, count, _AT_ONCE, CONNECTIONS).seconds
-    return rate
+    """Messages a second at full speed, roughly, once it has warmed up: compilers take a while."""
+    rates = [_ROUGHLY / plan.seconds]
+    while len(rates) <= _WARMING:
+        count = max(1, int(rates[-1] * plan.seconds))
+        rates.append(count / _send(running, count, _AT_ONCE, CONNECTIONS).seconds)
+        if len(rates) > _LOOK_BACK and max(rates[-2:]) < _FASTER * rates[-_LOOK_BACK]:
+            break
+    return rates[-1]
 
 
 def _full(running: Running, server: Server, side: Side, plan: Plan) -> None:

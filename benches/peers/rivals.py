@@ -55,6 +55,20 @@ def _node(key: str) -> Callable[[], Installed]:
     return found
 
 
+def _spring(profile: str | None = None) -> Callable[[], Installed]:
+    def found() -> Installed:
+        jar, versions = install.maven("spring", profile)
+        quiet = "--logging.level.root=ERROR"
+
+        def command(place: Place) -> list[str]:
+            at = ["--server.address=127.0.0.1", f"--server.port={place.port}"]
+            return ["java", "-jar", str(jar), *at, quiet]
+
+        return Installed(command, versions)
+
+    return found
+
+
 def _hyper() -> Installed:
     program, versions = install.cargo("hyper")
     return Installed(lambda _: [str(program)], versions)
@@ -87,6 +101,8 @@ ALL = (
     Contender("go", "Go, silenceper/wechat, go-redis", _go),
     Contender("node-co-wechat", "Node, Koa, co-wechat, ioredis", _node("node-co-wechat")),
     Contender("node-easywechat", "Node, node-easywechat, ioredis", _node("node-easywechat")),
+    Contender("spring", "Spring Boot, the JDK's own crypto and XML, Jedis", _spring()),
+    Contender("spring-wxjava", "Spring Boot, WxJava, Jedis", _spring("wxjava")),
     Contender("nginx", "nginx, `return 200`", _nginx, role="limit"),
     Contender("hyper", "hyper, empty", _hyper, role="limit"),
     Contender(

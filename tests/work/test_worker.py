@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from streams.hub import ROOT, Hub, Message, hub, messages
 from wxgate.dispatch import Limits, Place, Schedule
 from wxgate.errors import SinkRefusedError, SinkRetryError

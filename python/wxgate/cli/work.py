@@ -7,11 +7,10 @@ import asyncio
 import logging
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from wxgate.cli import options
 from wxgate.settings.texts import STREAM
@@ -110,14 +109,10 @@ def _limited(settings: Settings, args: argparse.Namespace) -> Settings:
     """Let the command line overrule the file."""
     table = settings.dispatch
     given = {"concurrency": args.concurrency, "workers": args.concurrency, "timeout": args.timeout}
-    table = msgspec.structs.replace(
-        table, **{name: value for name, value in given.items() if value is not None}
-    )
+    table = replace(table, **{name: value for name, value in given.items() if value is not None})
     if args.give_up is not None:
-        table = msgspec.structs.replace(
-            table, retry=msgspec.structs.replace(table.retry, give_up=args.give_up)
-        )
-    return msgspec.structs.replace(settings, dispatch=table)
+        table = replace(table, retry=replace(table.retry, give_up=args.give_up))
+    return replace(settings, dispatch=table)
 
 
 async def _work(args: argparse.Namespace, settings: Settings, stream: str) -> int:

@@ -131,9 +131,3 @@ class Processes:
         """How many a round."""
         messages: int = self.raw["load"]["messages"]
         return messages
-
-    @property
-    def absent(self) -> str | None:
-        """Why the rivals from elsewhere are not there."""
-        absent: str | None = self.raw["absent"]
-        return absent

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from figures import Row, short
 from peers.page import section as peers
+from peers.page import values
 from wechat import LONG, TEXT, push
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ _LOG = "wxgate, to `log:`"
 _HANDLER = "wxgate, to a Python handler"
 _HTTP = "wxgate, to an HTTP service"
 _EMPTY = "granian RSGI, empty"
-_FASTAPI = "FastAPI, uvicorn, wechatpy"
-_STACK = "FastAPI + uvicorn + wechatpy¹"
+_STACKS = {
+    "fastapi": "FastAPI + uvicorn + wechatpy + redis-py",
+    "go": "Go + silenceper/wechat + go-redis",
+}
 _BUSY = 0.5
 """A load above which others take part in the result."""
 _SIZES = ("325 B", "6 KB")
@@ -47,12 +50,12 @@ _ENGLISH = {
     "open": "verify, decrypt and parse a message of 325 B",
     "open, long": "the same, 6 KB",
     "pay": "verify and open a payment notice",
-    "handler": "a message through `wxgate serve` to a Python handler, CPU",
-    "service": "the same, delivered to an HTTP service",
-    "start": "start, until the first message is delivered",
-    "memory": "memory of a worker after {sent:,} messages, delivered over HTTP (RSS)",
+    "message": "a message from WeChat to a Redis stream, CPU of the server¹",
+    "start": "start, until the first message is acknowledged",
+    "memory": "memory, all processes (PSS)",
     "note": (
-        "¹ verifies, decrypts and parses; it delivers to nobody. Measured on {cpu}, {cores} cores, "
+        "¹ at full speed: verified, decrypted, repetitions recognised in Redis, appended to a "
+        "stream; wxgate syncs its journal as well. Measured on {cpu}, {cores} cores, "
         "by `make bench`; a ratio is the median of the rounds' own. Every figure, its spread and "
         "the targets that are missed: [benches/RESULTS.md](benches/RESULTS.md)."
     ),
@@ -63,12 +66,12 @@ _CHINESE = {
     "open": "验签、解密并解析一条 325 B 的消息",
     "open, long": "同上，6 KB",
     "pay": "验签并解开一条支付通知",
-    "handler": "一条消息经 `wxgate serve` 到 Python 处理函数，所耗 CPU",
-    "service": "同上，投递到 HTTP 服务",
-    "start": "启动到第一条消息送达",
-    "memory": "投递到 HTTP 服务 {sent:,} 条消息之后，一个 worker 的内存（RSS）",
+    "message": "一条消息从微信到 Redis stream，服务端所耗 CPU¹",
+    "start": "启动到第一条消息得到应答",
+    "memory": "全部进程的内存（PSS）",
     "note": (
-        "¹ 只验签、解密、解析，不向任何服务投递。由 `make bench` 测得，机器为 {cpu}，{cores} 核；"
+        "¹ 满负荷：验签、解密、用 Redis 去重、写入 stream；wxgate 另将 journal 落盘（fsync）。"
+        "由 `make bench` 测得，机器为 {cpu}，{cores} 核；"
         "倍数逐轮相除后取中位数。全部数据、波动范围，以及哪些目标没有达到，见 "
         "[benches/RESULTS.md](benches/RESULTS.md)（英文）。"
     ),
@@ -156,7 +159,7 @@ def page(results: Results) -> str:
 
 def headline(results: Results, *, chinese: bool = False) -> str:
     """What the README shows."""
-    python, processes = results.python, results.processes
+    python = results.python
     words = _CHINESE if chinese else _ENGLISH
     rows = []
     for what, group, other in (
@@ -166,18 +169,24 @@ def headline(results: Results, *, chinese: bool = False) -> str:
     ):
         ours, rival = python[group, "wxcore"], python.get((group, other))
         rows.append((what, *_beside(ours, rival, other, "µs")))
-    for what, name in ((words["handler"], _HANDLER), (words["service"], _HTTP)):
-        ours, rival = processes.cpu[name], processes.cpu.get(_FASTAPI)
-        rows.append((what, *_beside(ours, rival, _STACK, "µs")))
-    start, rival = processes.starts[_HTTP], processes.starts.get(_FASTAPI)
-    rows.append((words["start"], *_beside(start, rival, _STACK, "ms")))
-    memory, rival = _resident(processes, _HTTP), None
-    if _FASTAPI in processes.cpu:
-        rival = _resident(processes, _FASTAPI)
-    what = words["memory"].format(sent=_sent(processes))
-    rows.append((what, *_beside(memory, rival, _STACK, "MB")))
+    for key, name in _STACKS.items():
+        if (pair := results.peers["pairs"].get(key)) is not None:
+            rows += _headline(pair, name, words)
     table = _table(("", "wxgate", words["beside"], words["ratio"]), rows)
     return table + "\n" + words["note"].format(cpu=_cpu(), cores=os.cpu_count()) + "\n"
+
+
+def _headline(
+    pair: dict[str, Any], name: str, words: dict[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """What the README shows of one peer."""
+    for what, key, unit in (
+        ("message", "cpu", "µs"),
+        ("start", "start", "ms"),
+        ("memory", "memory", "MB"),
+    ):
+        ours, rival = (values(pair[side][key]) for side in ("wxgate", "other"))
+        yield words[what], *_beside(ours, rival, name, unit)
 
 
 def _beside(ours: Row, rival: Row | None, name: str, unit: str) -> tuple[str, str, str]:
@@ -190,13 +199,6 @@ def _beside(ours: Row, rival: Row | None, name: str, unit: str) -> tuple[str, st
 
 def _machine(results: Results) -> str:
     versions = ", ".join(map(_version, _VERSIONS))
-    peers = [
-        line.replace("==", " ")
-        for line in (_ROOT / "benches/process/peers.txt").read_text().splitlines()
-        if not line.startswith("#")
-    ]
-    absent = results.processes.absent
-    elsewhere = f"absent ({absent})" if absent else ", ".join(peers)
     rows = [
         ("day", results.when),
         ("wxgate", f"{version('wxgate')}, commit {results.commit}"),
@@ -206,7 +208,6 @@ def _machine(results: Results) -> str:
         ("Python", platform.python_version()),
         ("Rust", results.rust),
         ("beside wxgate", versions),
-        ("FastAPI's environment", elsewhere),
         ("commands", "`make bench`; `make bench-quick` takes a minute and writes nothing"),
     ]
     return _table(("", ""), rows)
@@ -365,12 +366,10 @@ def _processes(processes: Processes) -> str:
     imports = ", ".join(
         f"{name} {short(cost)}" for name, cost in processes.imports.items() if name != "all"
     )
-    note = f"FastAPI's row is absent: {processes.absent}.\n\n" if processes.absent else ""
     return (
-        f"{note}CPU a message of 325 B, {processes.messages:,} in a round:\n\n"
+        f"CPU a message of 325 B, {processes.messages:,} in a round:\n\n"
         + _table(("µs", "CPU a message", "times the empty RSGI application"), cpu)
-        + "\nThe empty applications read the body and answer `success`. FastAPI's verifies, "
-        "decrypts and parses; it routes nothing and delivers to nobody.\n\nStart:\n\n"
+        + "\nThe empty applications read the body and answer `success`.\n\nStart:\n\n"
         + _table(("ms", "to the first acknowledged message"), starts)
         + f"\nImports of `{_HTTP}`, by package, under Python's own import timer, which makes them "
         f"slower: {short(processes.imports['all'])} ms in all; {imports} ms.\n\nMemory:\n\n"

@@ -102,8 +102,13 @@ def _provisos(pair: dict[str, Any]) -> Iterator[str]:
             yield f"; the player was late for {side['late']:.1%} of the messages to {name}"
 
 
-def _text(values: list[float]) -> str:
-    return Row(tuple(values)).text()
+def values(seen: float | list[float]) -> Row:
+    """Take a value of each round, or the only one."""
+    return Row(tuple(seen) if isinstance(seen, list) else (seen,))
+
+
+def _text(seen: list[float]) -> str:
+    return values(seen).text()
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:  # noqa: ANN401 (an iterator of tuples)

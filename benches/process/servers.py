@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PEERS = ROOT / ".cache/peers"
 PATH = "/cb/shop"
 WITHIN = 20.0
 """Seconds in which a server must answer its first message."""
@@ -68,17 +67,13 @@ class Server:
 def servers(upstream: int) -> list[Server]:
     """All that can run here; ``upstream`` is the receiver's port."""
     granian = (str(_BIN / "granian"), *_GRANIAN, "--interface")
-    found = [
+    return [
         Server("wxgate, to `log:`", to="log:"),
         Server("wxgate, to a Python handler", to="python:handler:take"),
         Server("wxgate, to an HTTP service", to=f"http://127.0.0.1:{upstream}/"),
         Server("granian RSGI, empty", command=(*granian, "rsgi", "empty:rsgi")),
         Server("granian ASGI, empty", command=(*granian, "asginl", "empty:asgi")),
     ]
-    if (PEERS / "bin/uvicorn").exists():
-        uvicorn = (str(PEERS / "bin/uvicorn"), "--no-access-log", "--log-level", "warning")
-        found.append(Server("FastAPI, uvicorn, wechatpy", command=(*uvicorn, "peer:app")))
-    return found
 
 
 @contextmanager

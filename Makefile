@@ -29,7 +29,8 @@ FUZZ_TARGETS ?= $(basename $(notdir $(wildcard fuzz/targets/*.rs)))
 BIN := $(VENV)/bin
 BUILT := $(VENV)/.built
 RUST := Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml) $(shell find crates/*/src -name '*.rs')
-RUST_OUTSIDE := $(wildcard fuzz/targets/*.rs benches/core/*.rs benches/peers/hyper/src/*.rs)
+RUST_OUTSIDE := $(wildcard fuzz/targets/*.rs benches/core/*.rs benches/core/stages/*.rs \
+	benches/peers/hyper/src/*.rs)
 
 # One target folder for the extension, the tests, the wheel and the benches: nothing compiles twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -197,6 +198,15 @@ bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its 
 	@$(PYTEST_BENCHES) --benchmark-disable --quiet --no-header
 	@$(BIN)/python benches/process/run.py --check
 	@$(BIN)/python benches/peers/run.py --check
+
+.PHONY: bench-count
+bench-count: setup ## instructions of each stage, beside those last accepted: 3 % more fails
+	$(call say,instructions)
+	@$(BIN)/python benches/instructions.py
+
+.PHONY: bench-accept
+bench-accept: setup ## take the instructions counted now as the accepted ones: benches/baseline.json
+	@$(BIN)/python benches/instructions.py --accept
 
 # The core has no unsafe code, so no sanitizer by default; FUZZ_SANITIZER=address checks what it uses.
 .PHONY: fuzz

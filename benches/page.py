@@ -32,8 +32,9 @@ _BUSY = 0.5
 """A load above which others take part in the result."""
 _SIZES = ("325 B", "6 KB")
 _STAGES = (
-    *("sha1", "base64", "aes", "xml", "json"),
-    *("request", "verify", "open", "parse", "route", "limit", "reply", "pay", "gateway"),
+    *("sha1", "base64", "aes", "xml", "json", "ring"),
+    *("request", "verify", "open", "parse", "route", "limit", "admit", "record", "reply"),
+    *("pay", "gateway"),
 )
 _VERSIONS = (
     "granian",

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use criterion::Criterion;
+use crate::criterion::Criterion;
+use wxcore::config::Config;
 use wxcore::parse::{Message, parse};
 use wxcore::route::{Facts, HashKeys, RouteTable};
 
-use crate::messages::{Sealed, TEXT, config};
+use super::messages::{Sealed, TEXT, config};
 
-/// The only route takes the message, or the last of a hundred; the others ask for its `Event`.
+/// The only route takes the message, or the last of many; the others ask for its `Event`. Then one
+/// route to an upstream of several nodes.
 pub fn route(criterion: &mut Criterion) {
     let asked = Asked(parse(TEXT.as_bytes()).expect("it parses"));
     let keys = HashKeys {
@@ -21,7 +23,7 @@ pub fn route(criterion: &mut Criterion) {
     let sealed = Sealed::new(TEXT);
     let request = sealed.request();
     let mut group = criterion.benchmark_group("route");
-    for (name, count) in [("1 route", 1), ("100 routes", 100)] {
+    for (name, count) in [("1 route", 1), ("100 routes", 100), ("1000 routes", 1000)] {
         let config = config(count);
         let table = RouteTable::new(&config.routes, &config.upstreams).expect("it compiles");
         let [only] = &table.pick(&asked, keys, &request)[..] else {
@@ -37,7 +39,32 @@ pub fn route(criterion: &mut Criterion) {
             });
         });
     }
+    for nodes in [3, 32] {
+        let table = to_nodes(nodes);
+        let picked = table.pick(&asked, keys, &request);
+        assert_eq!(picked.first().map(|to| to.nodes.len()), Some(nodes.min(4)));
+        group.bench_function(format!("1 route, {nodes} nodes"), |bencher| {
+            bencher.iter(|| {
+                table
+                    .pick(black_box(&asked), black_box(keys), &request)
+                    .len()
+            });
+        });
+    }
     group.finish();
+}
+
+/// One route, to an upstream of so many nodes.
+fn to_nodes(nodes: usize) -> RouteTable {
+    let nodes: Vec<_> = (0..nodes)
+        .map(|at| serde_json::json!({"url": format!("http://10.0.0.{at}:9001")}))
+        .collect();
+    let upstream = serde_json::json!({"name": "crm", "nodes": nodes, "hash": "openid"});
+    let config = serde_json::json!({
+        "accounts": [], "routes": [{"upstream": 0}], "upstreams": [upstream],
+    });
+    let config: Config = serde_json::from_value(config).expect("it has the shape");
+    RouteTable::new(&config.routes, &config.upstreams).expect("it compiles")
 }
 
 /// A message, asked as `dialect::push` asks it.

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::account::Format;
 use wxcore::crypto::aes::CbcKey;
 use wxcore::crypto::{base64, digest};
@@ -11,7 +11,7 @@ use wxcore::gateway::Received;
 use wxcore::parse::parse;
 use wxcore::verify::ciphertext;
 
-use crate::messages::{SIZES, Sealed, envelope, gateway as compiled};
+use super::messages::{SIZES, Sealed, envelope, gateway as compiled};
 
 /// `receive`: everything from bytes to an event; `read`: verify, open and parse without a gateway;
 /// `primitives alone`: SHA-1, base64 and AES of the same bytes, by the functions that the core calls.
@@ -74,7 +74,7 @@ fn primitives(key: &CbcKey, iv: &[u8; 16], sealed: &Sealed) -> Option<Vec<u8>> {
 }
 
 fn key() -> (CbcKey, [u8; 16]) {
-    let bytes = base64::decode_aes_key(crate::messages::AES_KEY).expect("43 characters");
+    let bytes = base64::decode_aes_key(super::messages::AES_KEY).expect("43 characters");
     let iv = *bytes.first_chunk().expect("32 bytes have a head");
     (CbcKey::new(&bytes).expect("32 bytes are a key"), iv)
 }

@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::request::Query;
 use wxcore::verify::{Verified, verify as stage};
 
-use crate::messages::{SIZES, Sealed, account, gateway};
+use super::messages::{SIZES, Sealed, account, gateway};
 
 /// From a body to a ciphertext that its sender has signed.
 pub fn verify(criterion: &mut Criterion) {

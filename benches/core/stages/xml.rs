@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use quick_xml::events::Event;
 use wxcore::xml::{Limits, parse};
 
-use crate::messages::TEXT;
+use super::messages::TEXT;
 
 /// One text message; the rival only walks the events and keeps nothing.
 pub fn xml(criterion: &mut Criterion) {

@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use crate::criterion::{BatchSize, Criterion, Throughput};
 use wxcore::crypto::aes::{CbcKey, unpad};
 
-use crate::messages::{IV, KEY, plaintext};
+use super::messages::{IV, KEY, plaintext};
 
 /// Opening and sealing one message.
 pub fn aes(criterion: &mut Criterion) {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use criterion::Criterion;
+use crate::criterion::Criterion;
 use governor::clock::FakeRelativeClock;
 use governor::{Quota, RateLimiter};
 use wxcore::limit::{Gcra, Limit, Limiter};
@@ -31,13 +31,13 @@ pub fn limit(criterion: &mut Criterion) {
         });
     });
 
-    let quota = Quota::per_second(NonZeroU32::new(1_000).expect("not 0"))
-        .allow_burst(NonZeroU32::new(20).expect("not 0"));
-    let clock = FakeRelativeClock::default();
-    let rival = RateLimiter::hashmap_with_clock(quota, clock.clone());
-    let names: Vec<Box<[u8]>> = keys().collect();
-    assert!(names.iter().all(|name| rival.check_key(name).is_ok()));
     group.bench_function("rival/governor", |bencher| {
+        let quota = Quota::per_second(NonZeroU32::new(1_000).expect("not 0"))
+            .allow_burst(NonZeroU32::new(20).expect("not 0"));
+        let clock = FakeRelativeClock::default();
+        let rival = RateLimiter::hashmap_with_clock(quota, clock.clone());
+        let names: Vec<Box<[u8]>> = keys().collect();
+        assert!(names.iter().all(|name| rival.check_key(name).is_ok()));
         bencher.iter(|| {
             clock.advance(std::time::Duration::from_micros(10));
             at = (at + 7) % KEYS;

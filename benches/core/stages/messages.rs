@@ -8,13 +8,13 @@ use wxcore::request::Request;
 use wxcore::time::UnixMillis;
 
 /// A text message as the platform pushes it: a short Chinese question, 325 bytes.
-pub const TEXT: &str = include_str!("../messages/text.xml");
+pub const TEXT: &str = include_str!("../../messages/text.xml");
 
 /// The same message as a mini-program configured for JSON gets it.
-pub const JSON: &str = include_str!("../messages/text.json");
+pub const JSON: &str = include_str!("../../messages/text.json");
 
 /// A text message of 6 KB: a list of orders with complaints, Chinese and ASCII mixed.
-pub const LONG: &str = include_str!("../messages/long.xml");
+pub const LONG: &str = include_str!("../../messages/long.xml");
 
 /// Both sizes, by the names under which results list them.
 pub const SIZES: [(&str, &str); 2] = [("325 B", TEXT), ("6 KB", LONG)];

@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::request::Query;
 
-use crate::messages::{Sealed, TEXT};
+use super::messages::{Sealed, TEXT};
 
 /// Six parameters, of which four are kept.
 pub fn request(criterion: &mut Criterion) {

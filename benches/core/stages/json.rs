@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::fields::Node;
 use wxcore::json::{parse, write_node};
 
-use crate::messages::JSON;
+use super::messages::JSON;
 
 /// One text message; the rival takes duplicate keys and copies every string.
 pub fn json(criterion: &mut Criterion) {

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::open::open as stage;
 use wxcore::verify::Verified;
 
-use crate::messages::{SIZES, Sealed, account, gateway};
+use super::messages::{SIZES, Sealed, account, gateway};
 
 /// Base64, AES, padding, frame and receive id.
 pub fn open(criterion: &mut Criterion) {

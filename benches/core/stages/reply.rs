@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::gateway::Received;
 
-use crate::messages::{IV, NOW, Sealed, TEXT, envelope, gateway};
+use super::messages::{IV, NOW, Sealed, TEXT, envelope, gateway};
 
 /// A text reply of 200 bytes, written as XML, sealed and signed.
 pub fn reply(criterion: &mut Criterion) {

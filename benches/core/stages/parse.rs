@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
 use wxcore::parse::parse as stage;
 
-use crate::messages::{JSON, LONG, TEXT};
+use super::messages::{JSON, LONG, TEXT};
 
 /// The two sizes in XML, and the shorter one in JSON.
 pub fn parse(criterion: &mut Criterion) {

@@ -2,15 +2,13 @@
 
 use std::hint::black_box;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
-use criterion::{Criterion, Throughput};
+use crate::criterion::{Criterion, Throughput};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use wxcore::crypto::base64;
 use wxcore::crypto::rsa::PrivateKey;
 use wxcore::dialect::pay::{NoticeDraft, PayHeaders, PaySender, PayVerifier, SealedNotice, Signer};
 
-use crate::messages::NOW;
+use super::messages::NOW;
 
 const SERIAL: &str = "PUB_KEY_ID_0114232134912410000000000000";
 const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -20,10 +18,9 @@ const TRANSACTION: &str = r#"{"mchid":"1900000001","appid":"wxba5fad812f8e6fb9",
 
 /// A payment under RSA-2048: the signature, and the resource that it covers.
 pub fn pay(criterion: &mut Criterion) {
-    let keys = KeyPair::generate(KeySize::Rsa2048).expect("there is randomness");
-    let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(keys.public_key()).expect("it has a form");
-    let notice = sealed(&keys);
-    let platform = [(SERIAL.to_owned(), pem("PUBLIC KEY", spki.as_ref()))];
+    let (private, public) = keys();
+    let notice = sealed(&private);
+    let platform = [(SERIAL.to_owned(), public.clone())];
     let verifier = PayVerifier::new(&platform, &[APIV3_KEY.to_owned()]).expect("it compiles");
     let headers = headers(&notice);
     verifier
@@ -31,7 +28,7 @@ pub fn pay(criterion: &mut Criterion) {
         .expect("it is signed");
     let opened = verifier.open(&notice.body).expect("it opens");
     assert_eq!(opened.resource, TRANSACTION.as_bytes());
-    let rival = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, spki.as_ref()).expect("a key");
+    let rival = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der(&public)).expect("a key");
     let (message, signature) = (signed(&notice), signature(&notice));
     rival
         .verify_sig(&message, &signature)
@@ -55,9 +52,24 @@ pub fn pay(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn sealed(keys: &KeyPair) -> SealedNotice {
-    let der = AsDer::<Pkcs8V1Der<'_>>::as_der(keys).expect("it has a form");
-    let key = PrivateKey::from_pem(&pem("PRIVATE KEY", der.as_ref())).expect("it is a key");
+/// A pair of RSA-2048 that the vectors publish: private, then public.
+fn keys() -> (String, String) {
+    let text = include_str!("../../../tests/vectors/vectors.json");
+    let document: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+    let input = |id: &str, name: &str| {
+        let mut vectors = document["vectors"].as_array().into_iter().flatten();
+        let vector = vectors.find(|vector| vector["id"] == id);
+        let input = vector.and_then(|vector| vector["inputs"][name].as_str());
+        input.expect("there is such a vector").to_owned()
+    };
+    (
+        input("pay-v3-rsa-sign-go", "private_key_pem"),
+        input("pay-v3-pubkey-verify-go", "public_key_pem"),
+    )
+}
+
+fn sealed(private: &str) -> SealedNotice {
+    let key = PrivateKey::from_pem(private).expect("it is a key");
     let draft = NoticeDraft {
         id: "EV-2018022511223320873",
         created: NOW,
@@ -93,15 +105,8 @@ fn signature(notice: &SealedNotice) -> Vec<u8> {
     base64::decode(value.as_bytes()).expect("it is base64")
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::encode(der);
-    let lines: Vec<_> = text
-        .as_bytes()
-        .chunks(64)
-        .map(String::from_utf8_lossy)
-        .collect();
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        lines.join("\n")
-    )
+/// What stands between the lines of a PEM.
+fn der(pem: &str) -> Vec<u8> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    base64::decode(lines.collect::<String>().as_bytes()).expect("it is base64")
 }

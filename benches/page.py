@@ -26,7 +26,7 @@ _HTTP = "wxgate, to an HTTP service"
 _EMPTY = "granian RSGI, empty"
 _STACKS = {
     "fastapi": "FastAPI + uvicorn + wechatpy + redis-py",
-    "go": "Go + silenceper/wechat + go-redis",
+    "go-silenceper": "Go + silenceper/wechat + go-redis",
 }
 _BUSY = 0.5
 """A load above which others take part in the result."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _MOST = 1200.0
 """Seconds that a build may take."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_ADDRESS = re.compile(r"https?://\S+")
+_PLACE = re.compile(r"https?://\S+|(?<![\w.])/\S+/")
+"""An address or a folder: those of this machine say nothing elsewhere."""
 _REQUIRED = re.compile(r"^\tgithub\.com/(\S+?)(?:/v\d+)? v([\w.]+)$", re.MULTILINE)
 _ARTIFACT = re.compile(r"<artifactId>(\S+)</artifactId>\s*<version>(\d\S+)</version>")
 _TELLING = re.compile("error|could not|not found", re.IGNORECASE)
@@ -85,16 +86,21 @@ def environment(key: str) -> tuple[Path, dict[str, str]]:
 
 
 def go(key: str) -> tuple[Path, dict[str, str]]:
-    """Build a rival in Go, and return its program, what it was built with and from."""
-    sources = HERE / key
-    wanted = [sources / name for name in ("main.go", "go.mod", "go.sum")]
+    """Build a rival in Go; its program, and versions."""
+    wanted = sorted(
+        path for path in (HERE / key).iterdir() if path.name.startswith(("go.", "main"))
+    )
+    required = (HERE / key / "go.mod").read_text()
 
     def make(folder: Path) -> None:
-        run(["go", "build", "-mod=readonly", "-o", str(folder / "server"), "."], sources)
+        for source in wanted:
+            shutil.copy(source, folder)
+        # Where there is no go.sum yet, the checksum database answers for what is fetched.
+        run(["go", "build", "-mod=mod", "-o", "server", "."], folder)
 
     program = once(key, wanted, make) / "server"
-    direct = _REQUIRED.findall(wanted[1].read_text())
-    return program, {"Go": run(["go", "env", "GOVERSION"], sources).strip()[2:], **dict(direct)}
+    go = run(["go", "env", "GOVERSION"], HERE).strip()
+    return program, {"Go": go.removeprefix("go"), **dict(_REQUIRED.findall(required))}
 
 
 def node(key: str) -> tuple[Path, dict[str, str]]:
@@ -144,7 +150,7 @@ def maven(key: str, profile: str | None = None) -> tuple[Path, dict[str, str]]:
 
 def _why(program: str, said: str) -> str:
     """Return the line that tells most: an error rather than what follows it."""
-    lines = [_ADDRESS.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
+    lines = [_PLACE.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
     lines = [line.removeprefix("[ERROR] ") for line in lines]
     telling = [line for line in lines if _TELLING.search(line)] or lines or ["no word"]
     return f"{program}: {telling[0][:200]}"

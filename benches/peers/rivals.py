@@ -40,9 +40,12 @@ def _flask() -> Installed:
     return _python(folder.name, command, versions)
 
 
-def _go() -> Installed:
-    program, versions = install.go("go")
-    return Installed(lambda _: [str(program)], versions)
+def _go(key: str) -> Callable[[], Installed]:
+    def found() -> Installed:
+        program, versions = install.go(key)
+        return Installed(lambda _: [str(program)], versions)
+
+    return found
 
 
 def _node(key: str) -> Callable[[], Installed]:
@@ -98,7 +101,8 @@ ALL = (
     ),
     Contender("fastapi", "FastAPI, uvicorn, wechatpy, redis-py", _fastapi),
     Contender("flask", "Flask, gunicorn, WeRoBot, redis-py", _flask),
-    Contender("go", "Go, silenceper/wechat, go-redis", _go),
+    Contender("go-silenceper", "Go, silenceper/wechat, go-redis", _go("go-silenceper")),
+    Contender("go-powerwechat", "Go, PowerWeChat, go-redis", _go("go-powerwechat")),
     Contender("node-co-wechat", "Node, Koa, co-wechat, ioredis", _node("node-co-wechat")),
     Contender("node-easywechat", "Node, node-easywechat, ioredis", _node("node-easywechat")),
     Contender("spring", "Spring Boot, the JDK's own crypto and XML, Jedis", _spring()),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from wxgate import refused
+from wxgate.deadlines import within
 
 if TYPE_CHECKING:
     from wxgate.flight import Answer
@@ -47,8 +47,7 @@ async def _answer(state: State, scope: Message, receive: Receive) -> Answer:
     if (refusal := state.pipeline.refuses_unread(path)) is not None:
         return refusal
     try:
-        async with asyncio.timeout(state.pipeline.body_timeout):
-            body = await _body(raw, receive, state.pipeline.max_body)
+        body = await within(state.pipeline.reading, _body(raw, receive, state.pipeline.max_body))
     except _TooLargeError:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from wxgate.deadlines import Deadlines
+
 if TYPE_CHECKING:
     from wxcore._wxcore import Received
 
@@ -33,23 +35,34 @@ class Flight:
         """Of a message that was on disk at the start: what the first try that waits has sealed."""
         self._waiting: list[asyncio.Future[End]] = []
 
-    async def wait(self, seconds: float) -> End:
+    async def wait(self, deadlines: Waits) -> End:
         """Wait for the end, but not longer than the sender does."""
-        loop = asyncio.get_running_loop()
         # A future for each: a peer that hangs up cancels its own.
-        future: asyncio.Future[End] = loop.create_future()
+        future: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        timer = loop.call_later(seconds, _settle, future, None)
+        deadlines.enter(future)
         try:
             return await future
         finally:
-            timer.cancel()
+            deadlines.leave(future)
 
     def end(self, how: End) -> None:
         """Tell everybody."""
         for future in self._waiting:
             _settle(future, how)
         self._waiting.clear()
+
+
+Waits = Deadlines[asyncio.Future["End"]]
+
+
+def waits(loop: asyncio.AbstractEventLoop, seconds: float) -> Waits:
+    """Deadlines for ``Flight.wait``."""
+    return Deadlines(loop, seconds, _give_up)
+
+
+def _give_up(future: asyncio.Future[End]) -> None:
+    _settle(future, None)
 
 
 def _settle(future: asyncio.Future[End], how: End) -> None:

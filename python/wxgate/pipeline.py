@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from wxgate.deadlines import tasks
+from wxgate.flight import waits
 from wxgate.limits import refusal
 from wxgate.shares import Shares
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from wxcore._wxcore import Received
 
     from wxgate.admit import Admission, Claimed
-    from wxgate.flight import Answer, Flight
+    from wxgate.flight import Answer, Flight, Waits
     from wxgate.flights import Flights
     from wxgate.generation import Generation
     from wxgate.limits import Limits
@@ -58,6 +60,11 @@ class Pipeline:
         self._turnstile = turnstile
         self._overloaded: Answer = generation.core.refusal("admit.overloaded")
         self._shares = Shares()
+        self._loop = asyncio.get_running_loop()
+        self.reading = tasks(self._loop, generation.settings.server.body_timeout)
+        """Bodies that are being read."""
+        self._waiting: dict[float, Waits] = {}
+        """Of each budget, who waits."""
         self.apply(generation)
         self._stopping = stopping
         self._closing = False
@@ -85,7 +92,8 @@ class Pipeline:
         server = generation.settings.server
         self._shares.resize(server.max_in_flight, alone=generation.is_for_one)
         self.max_body = server.max_body
-        self.body_timeout = server.body_timeout
+        if server.body_timeout != self.reading.seconds:
+            self.reading = tasks(self._loop, server.body_timeout)
 
     @property
     def draining(self) -> bool:
@@ -259,7 +267,7 @@ class Pipeline:
         tenant = message.tenant
         self._shares.enter(tenant)
         try:
-            end = await flight.wait(self._budget(flight.account))
+            end = await flight.wait(self._waits(self._budget(flight.account)))
         finally:
             self._land(tenant)
         if isinstance(end, tuple):
@@ -274,6 +282,12 @@ class Pipeline:
             return self._refuse(flight.account, "record.slow")
         self._flights.late(flight)
         return message.status, message.content_type, message.body
+
+    def _waits(self, seconds: float) -> Waits:
+        found = self._waiting.get(seconds)
+        if found is None:
+            found = self._waiting[seconds] = waits(self._loop, seconds)
+        return found
 
     def _budget(self, account: str) -> float:
         """Seconds until WeChat is answered; an account may have gone while its message waited."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from wxgate import refused
+from wxgate.deadlines import within
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -42,8 +42,7 @@ async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
     if (refusal := state.pipeline.refuses_unread(path)) is not None:
         return refusal
     try:
-        async with asyncio.timeout(state.pipeline.body_timeout):
-            body = await _body(scope, protocol, state.pipeline.max_body)
+        body = await within(state.pipeline.reading, _body(scope, protocol, state.pipeline.max_body))
     except _TooLargeError:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:

@@ -51,7 +51,8 @@ impl OneOrMany {
 /// Operating-system randomness: a frame's salt.
 pub(crate) fn random() -> PyResult<[u8; 16]> {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes)
+    // Not AWS-LC's: that measures its own entropy first, 40 ms in which a loop stands still.
+    getrandom::fill(&mut bytes)
         .map_err(|_| PyErr::new::<pyo3::exceptions::PyOSError, _>("no randomness"))?;
     Ok(bytes)
 }

@@ -108,6 +108,7 @@ impl Fs for Disk {
     }
 
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
-        aws_lc_rs::rand::fill(bytes).map_err(|_| io::Error::other("no randomness"))
+        // AWS-LC's would make a start wait for 40 ms, in which it measures entropy of its own.
+        getrandom::fill(bytes).map_err(io::Error::other)
     }
 }

@@ -15,25 +15,25 @@ def test_only_who_stays_too_long_expires_in_order() -> None:
     async def scene() -> list[str]:
         expired: list[str] = []
         loop = asyncio.get_running_loop()
-        over = loop.create_future()
+        third, last = loop.create_future(), loop.create_future()
+        seen = {"third": third, "last": last}
 
         def expire(who: str) -> None:
             expired.append(who)
-            if who == "last":
-                over.set_result(None)
+            if who in seen:
+                seen[who].set_result(None)
 
         deadlines = Deadlines[str](loop, 0.02, expire)
         for who in ("first", "second", "third"):
             deadlines.enter(who)
         assert deadlines.leave("second")
-        while len(expired) < 2:
-            await asyncio.sleep(0.001)
+        await third
         assert not deadlines.leave("first")
         deadlines.enter("left")
         deadlines.leave("left")
         await asyncio.sleep(0.05)
         deadlines.enter("last")
-        await over
+        await last
         return expired
 
     assert uvloop.run(scene()) == ["first", "third", "last"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .conftest import Stage
     from .theatre import Theatre
 
-FIRST, MORE = 70_000, 50_000
+FIRST, MORE = 30_000, 50_000
 MOST = 4
 """Bytes a message that memory may grow by; twelve for each would be the least that a list takes."""
 
@@ -41,7 +41,7 @@ class EverNew:
 def test_memory_is_flat_while_a_backlog_grows(stage: Stage) -> None:
     """Once the windows are full, and a buffer of a segment's size has been used."""
     route = f'[[route]]\nto = "http://127.0.0.1:{free_port()}"\n{OFTEN}'
-    theatre = stage(f"[overload]\nenabled = false\n{route}")
+    theatre = stage(f"[overload]\nenabled = false\n[journal]\nsegment = 1048576\n{route}")
     calls = [theatre.call("shop", "text")[1] for _ in range(64)]
 
     async def scene() -> float:

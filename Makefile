@@ -15,7 +15,7 @@ PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 pyth
 VENV ?= .venv
 CARGO ?= cargo
 LOCKED ?= --locked
-EXTRAS ?= dev,oracles,servers
+EXTRAS ?= dev,oracles,servers,bench
 PYTEST_ARGS ?=
 TEST_MARKS ?= not slow and not slow_faults
 FAULT_KILLS ?= 1000
@@ -198,6 +198,7 @@ bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its 
 	@$(PYTEST_BENCHES) --benchmark-disable --quiet --no-header
 	@$(BIN)/python benches/process/run.py --check
 	@$(BIN)/python benches/peers/run.py --check
+	@$(BIN)/python benches/carry/run.py --check
 
 .PHONY: bench-count
 bench-count: setup ## instructions of each stage, beside those last accepted: 3 % more fails

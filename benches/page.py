@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from carry.page import carried, fleets, growth
 from figures import Row, short
 from peers.page import section as peers
 from peers.page import values
@@ -54,6 +55,10 @@ _ENGLISH = {
     "message": "a message from WeChat to a Redis stream, CPU of the server¹",
     "start": "start, until the first message is acknowledged",
     "memory": "memory, all processes (PSS)",
+    "mean": "the mean",
+    "peak": "the peak",
+    "holiday's peak": "a holiday's peak",
+    "answer": "acknowledged at {rate:,.0f} messages/s, {name} of 20,000,000 a day, synced to disk",
     "note": (
         "¹ at full speed: verified, decrypted, repetitions recognised in Redis, appended to a "
         "stream; wxgate syncs its journal as well. Measured on {cpu}, {cores} cores, "
@@ -70,6 +75,10 @@ _CHINESE = {
     "message": "一条消息从微信到 Redis stream，服务端所耗 CPU¹",
     "start": "启动到第一条消息得到应答",
     "memory": "全部进程的内存（PSS）",
+    "answer": "每秒 {rate:,.0f} 条（日 2000 万条的{name}），落盘后应答",
+    "mean": "均值",
+    "peak": "高峰",
+    "holiday's peak": "节日高峰",
     "note": (
         "¹ 满负荷：验签、解密、用 Redis 去重、写入 stream；wxgate 另将 journal 落盘（fsync）。"
         "由 `make bench` 测得，机器为 {cpu}，{cores} 核；"
@@ -130,6 +139,8 @@ class Results:
     processes: Processes
     peers: dict[str, Any]
     """As ``peers/run.py`` wrote it."""
+    carry: dict[str, Any]
+    """As ``carry/run.py`` wrote it."""
     journal: str
     """The journal beside its disk: a table, and what a start with 1 GB took."""
     when: str
@@ -146,11 +157,23 @@ def page(results: Results) -> str:
         _HEAD + _machine(results),
         "## Targets\n\n" + _targets(results),
         "## In Python, beside what teams use\n\n" + _python(results.python),
-        "## Peers, doing the same work\n\n" + peers(results.peers),
-        "## Whole processes\n\n" + _processes(processes),
+        "## Peers, doing the same work\n\n"
+        + peers(results.peers)
+        + _picture("peers", "CPU a message, wxgate and others"),
+        "## What it carries\n\n"
+        + carried(results.carry, os.cpu_count() or 1)
+        + _picture("throughput", "latency by messages a second")
+        + _picture("latency", "percentiles of latency at the rates of a day"),
+        "## How the cost of a message grows\n\n"
+        + growth(results.carry["growth"], processes.backlog)
+        + _picture("growth", "CPU a message by accounts, routes, size, workers and backlog"),
+        "## Whole processes\n\n"
+        + _processes(processes)
+        + _picture("stages", "CPU a message by part"),
         "## A destination that is dead, then back\n\n" + _backlog(processes.backlog),
         "## Claims that machines share\n\n" + _state(processes.state),
         "## More than it can take\n\n" + _overload(processes.overload),
+        "## Fleets at their size\n\n" + fleets(results.carry["fleet"]),
         "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,
         "## Stages in Rust\n\n" + _core(results.core),
         "## How it is measured\n\n" + _method(processes),
@@ -173,8 +196,9 @@ def headline(results: Results, *, chinese: bool = False) -> str:
     for key, name in _STACKS.items():
         if (pair := results.peers["pairs"].get(key)) is not None:
             rows += _headline(pair, name, words)
+    rows += _answers(results.carry["days"]["service"]["rates"], words)
     table = _table(("", "wxgate", words["beside"], words["ratio"]), rows)
-    return table + "\n" + words["note"].format(cpu=_cpu(), cores=os.cpu_count()) + "\n"
+    return table + "\n" + words["note"].format(cpu=cpu_name(), cores=os.cpu_count()) + "\n"
 
 
 def _headline(
@@ -190,6 +214,16 @@ def _headline(
         yield words[what], *_beside(ours, rival, name, unit)
 
 
+def _answers(
+    rates: list[dict[str, Any]], words: dict[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """How soon callers have their answers at the rates of a day."""
+    for one in rates:
+        if (latency := one["latency"]) is not None:
+            what = words["answer"].format(rate=one["rate"], name=words[one["name"]])
+            yield what, f"p50 {latency['p50']:.2f} ms, p99 {latency['p99']:.2f} ms", "–", "–"
+
+
 def _beside(ours: Row, rival: Row | None, name: str, unit: str) -> tuple[str, str, str]:
     own = f"{short(ours.median)} {unit}"
     if rival is None:
@@ -203,7 +237,7 @@ def _machine(results: Results) -> str:
     rows = [
         ("day", results.when),
         ("wxgate", f"{version('wxgate')}, commit {results.commit}"),
-        ("CPU", f"{_cpu()}, {os.cpu_count()} cores"),
+        ("CPU", f"{cpu_name()}, {os.cpu_count()} cores"),
         ("load before", _load(results.load)),
         ("kernel", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
@@ -393,6 +427,10 @@ def _method(processes: Processes) -> str:
     )
 
 
+def _picture(name: str, what: str) -> str:
+    return f"\n![{what}](plots/{name}.svg)\n"
+
+
 def _resident(processes: Processes, server: str) -> Row:
     return Row((processes.memory(server)[f"{_sent(processes)} messages"]["rss"],))
 
@@ -413,7 +451,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(lines()) + "\n"
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """What the processor calls itself."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,7 +1,7 @@
 """Run every bench in rounds and write the page: ``make bench``.
 
-``--quick`` takes a minute and prints the page instead. ``--page`` runs nothing and writes the
-page from the last run. Raw results lie in ``.cache/bench``.
+``--quick`` takes a minute and prints the page instead. ``--only PART`` measures that part again and
+leaves the others as they were; ``--page`` runs nothing. Raw results lie in ``.cache/bench``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import figures
+import parameters
+import plots
 from page import Results, headline, page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 _RAW = ROOT / ".cache/bench"
@@ -36,6 +42,7 @@ class Plan:
     python: tuple[str, ...]
     process: tuple[str, ...]
     peers: tuple[str, ...]
+    carry: tuple[str, ...]
 
 
 _FULL = Plan(
@@ -48,15 +55,29 @@ _FULL = Plan(
         *("--flood", "0"),
     ),
     peers=(),
+    carry=(),
 )
 _QUICK = Plan(
     core_rounds=3,
     core=("--warm-up-time", "0.05", "--measurement-time", "0.1", "--sample-size", "10"),
     python_rounds=3,
     python=("--benchmark-max-time=0.1", "--benchmark-min-time=0.0002"),
-    process=("--rounds", "3", "--messages", "6000", "--starts", "3", "--backlog", "20000"),
+    process=(
+        "--rounds",
+        "3",
+        "--messages",
+        "6000",
+        "--starts",
+        "3",
+        "--backlog",
+        "20000",
+        "--flood",
+        "0",
+    ),
     peers=("--rounds", "3", "--seconds", "0.5", "--only", "fastapi", "--only", "granian-rsgi"),
+    carry=("--rounds", "1", "--seconds", "0.5", "--messages", "1000", "--scale", "0.1"),
 )
+_CORE = ("--manifest-path", "benches/core/Cargo.toml")
 
 
 def main() -> None:
@@ -64,58 +85,98 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", action="store_true")
+    parser.add_argument("--only", metavar="PART", choices=PARTS, action="append")
     args = parser.parse_args()
     raw = _RAW.with_name("bench-quick") if args.quick else _RAW
     if not args.page:
-        _measure(_QUICK if args.quick else _FULL, raw)
+        _measure(_QUICK if args.quick else _FULL, raw, args.only)
+    if missing := [part for part in PARTS if not any(raw.glob(f"{part}*"))]:
+        sys.exit(f"not measured yet: {', '.join(missing)}")
     results = _read(raw)
-    text = page(results)
     if args.quick:
-        sys.stdout.write(text + "\n" + headline(results))
+        sys.stdout.write(page(results) + "\n" + headline(results))
         return
-    (ROOT / "benches/RESULTS.md").write_text(text)
+    _write(results)
+
+
+def _write(results: Results) -> None:
+    plots.draw(results, ROOT / "benches/plots")
+    (ROOT / "benches/RESULTS.md").write_text(page(results))
+    text = json.dumps(parameters.of(results), indent=1, ensure_ascii=False)
+    (ROOT / "benches/results.json").write_text(text + "\n")
     _into("README.md", headline(results))
     _into("README.zh-CN.md", headline(results, chinese=True))
-    _say("benches/RESULTS.md and the figures of both READMEs written")
+    _say("benches/RESULTS.md, its plots, results.json and the figures of both READMEs written")
+    _say("`make docs` takes them up into docs/capacity.md")
 
 
-def _measure(plan: Plan, raw: Path) -> None:
-    shutil.rmtree(raw, ignore_errors=True)
-    (raw / "python").mkdir(parents=True)
-    commit = _run("git", "describe", "--always", "--dirty").strip()
+def _measure(plan: Plan, raw: Path, only: list[str] | None) -> None:
+    if only is None:
+        shutil.rmtree(raw, ignore_errors=True)
+    raw.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     if load > _BUSY:
         _say(f"this machine is busy (load {load:.1f}): the figures will be rough")
-    cargo = ["cargo", "bench", "--quiet", "--manifest-path", "benches/core/Cargo.toml"]
+    about = {
+        "when": dt.datetime.now(dt.UTC).date().isoformat(),
+        "commit": _run("git", "describe", "--always", "--dirty").strip(),
+        "rust": _run("rustc", "--version").strip(),
+        "load": load,
+    }
+    for part in only or PARTS:
+        PARTS[part](plan, raw)
+    (raw / "about.json").write_text(json.dumps(about))
+
+
+def _core(plan: Plan, raw: Path) -> None:
+    cargo = ["cargo", "bench", "--quiet", *_CORE]
     _say("building")
     _run(*cargo, "--no-run")
     for at in range(plan.core_rounds):
         _say(f"core, round {at + 1} of {plan.core_rounds}")
         _run(*cargo, "--", "--quiet", *plan.core, CRITERION_HOME=str(raw / f"core/{at}"))
+
+
+def _python(plan: Plan, raw: Path) -> None:
+    (raw / "python").mkdir(exist_ok=True)
     pytest = [sys.executable, "-m", "pytest", "benches/python", "--quiet", "--no-header"]
     pytest += ["--override-ini=python_files=bench_*.py", "--override-ini=python_functions=bench_*"]
     pytest += ["--override-ini=timeout=600", "--benchmark-enable", "--benchmark-quiet"]
     for at in range(plan.python_rounds):
         _say(f"python, round {at + 1} of {plan.python_rounds}")
         _run(*pytest, *plan.python, f"--benchmark-json={raw}/python/{at}.json")
+
+
+def _process(plan: Plan, raw: Path) -> None:
     _say("processes")
     _run(sys.executable, "benches/process/run.py", *plan.process, "--out", f"{raw}/process.json")
+
+
+def _peers(plan: Plan, raw: Path) -> None:
     _say("peers")
     _run(sys.executable, "benches/peers/run.py", *plan.peers, "--out", f"{raw}/peers.json")
+
+
+def _carry(plan: Plan, raw: Path) -> None:
+    _say("what it carries")
+    _run(sys.executable, "benches/carry/run.py", *plan.carry, "--out", f"{raw}/carry.json")
+
+
+def _journal(_: Plan, raw: Path) -> None:
     _say("journal")
-    manifest = ("--manifest-path", "benches/core/Cargo.toml")
     # On the disk that the repository is on: a memory file system would know no sync.
-    told = _run(
-        "cargo", "run", "--quiet", "--release", *manifest, "--bin", "journal", "--", str(raw)
-    )
+    told = _run("cargo", "run", "--quiet", "--release", *_CORE, "--bin", "journal", "--", str(raw))
     (raw / "journal.md").write_text(told[told.index("|") :])
-    about = {
-        "when": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": commit,
-        "rust": _run("rustc", "--version").strip(),
-        "load": load,
-    }
-    (raw / "about.json").write_text(json.dumps(about))
+
+
+PARTS: dict[str, Callable[[Plan, Path], None]] = {
+    "core": _core,
+    "python": _python,
+    "process": _process,
+    "peers": _peers,
+    "carry": _carry,
+    "journal": _journal,
+}
 
 
 def _read(raw: Path) -> Results:
@@ -125,6 +186,7 @@ def _read(raw: Path) -> Results:
         python=figures.python(raw / "python"),
         processes=figures.Processes(json.loads((raw / "process.json").read_text())),
         peers=json.loads((raw / "peers.json").read_text()),
+        carry=json.loads((raw / "carry.json").read_text()),
         journal=(raw / "journal.md").read_text(),
         **about,
     )

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import capacity
 from wxgate.settings.reference import reference
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def rejections() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/capacity.md": capacity.page,
     "docs/configuration.md": reference,
     "docs/reference/rejections.md": rejections,
 }

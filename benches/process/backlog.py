@@ -30,10 +30,11 @@ def run(messages: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         server = Server("backlog", to=f"http://127.0.0.1:{port}/")
-        memory, rate = _pile_up(server, folder, messages)
+        memory, cpu, rate = _pile_up(server, folder, messages)
         begun = time.perf_counter()
         with started(server, folder / "gateway") as (pid, listen, _):
             acknowledged(listen, messages + 1)
+            on_disk = sum(one.stat().st_blocks for one in (folder / "gateway").rglob("*.*")) * 512
             start = (time.perf_counter() - begun) * 1e3
             again = usage.memory(usage.worker(pid)).rss
         with (
@@ -50,6 +51,8 @@ def run(messages: int) -> dict[str, object]:
     return {
         "messages": messages,
         "memory": memory,
+        "cpu": cpu,
+        "bytes": on_disk / messages,
         "memory after a start": again,
         "memory after the drain": after,
         "start": start,
@@ -58,17 +61,22 @@ def run(messages: int) -> dict[str, object]:
     }
 
 
-def _pile_up(server: Server, folder: Path, messages: int) -> tuple[dict[int, float], float]:
-    memory = {}
+def _pile_up(
+    server: Server, folder: Path, messages: int
+) -> tuple[dict[int, float], dict[int, float], float]:
+    """MB, and µs of CPU a message, by how many wait; and the messages a second."""
+    memory, cpu = {}, {}
     with started(server, folder / "gateway") as (pid, port, _):
         acknowledged(port, 1)
         memory[1] = usage.memory(usage.worker(pid)).rss
         seconds = 0.0
         for first in range(2, messages + 1, _CHUNK):
             count = min(_CHUNK, messages + 1 - first)
+            before = usage.cpu_seconds(pid)
             seconds += _send(port, first, count)
+            cpu[first + count - 1] = (usage.cpu_seconds(pid) - before) / count * 1e6
             memory[first + count - 1] = usage.memory(usage.worker(pid)).rss
-    return memory, (messages - 1) / seconds
+    return memory, cpu, (messages - 1) / seconds
 
 
 def _send(port: int, first: int, count: int) -> float:

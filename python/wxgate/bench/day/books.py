@@ -64,8 +64,13 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hours(self) -> list[Rate]:
-        """The quietest hour of the day as played, one at the mean rate, and the busiest."""
+        """The quietest hour of the day as played, one at the mean rate, and the busiest.
+
+        One for all where they are all alike.
+        """
         legs = self.seen.legs
+        if self.peak == self.mean:
+            return [Rate(name="every hour", rate=self.mean, latency=self.seen.latency)]
         chosen = {
             "quietest hour": min(legs, key=_rate),
             "hour at the mean": min(legs, key=lambda leg: abs(_rate(leg) - self.mean)),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from wxgate.bench import plan
 from wxgate.bench.day import carried, curve, stage
 from wxgate.bench.day.books import Books, Rate
 from wxgate.bench.day.meter import Meter
+from wxgate.bench.day.stand import play as played
 from wxgate.bench.day.stand import standing
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ async def _played(stand: Stand, day: Day, mean: float, rates: list[Rate], watch:
     before = await stand.taken(ids=True)
     counted = await stand.gateway.counters()
     meter = Meter(stand.gateway.pid, stand.far_end, day.setting.redis)
-    seen = await asyncio.to_thread(plan.play, _whole(stand, day, mean), watch)
+    seen = await played(_whole(stand, day, mean), watch)
     drained = await stand.arrived(seen)
     costs = meter.costs(seen.cpu)
     taken, totals = await stand.taken(ids=True), await stand.gateway.counters()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -26,10 +27,10 @@ from wxgate.sim.wire import UnansweredError, Wire
 from wxgate.streams.connect import close, connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from wxgate.bench.plan import Leg, Run, Seen
+    from wxgate.bench.plan import Leg, Progress, Run, Seen
     from wxgate.sim.demo.world import World
 
 _GIVES_UP_S = 10.0
@@ -62,7 +63,7 @@ class Stand:
         """Play messages at an even rate, and wait until they have arrived."""
         run = self.run([plan.Leg(seconds, rate)])
         run = msgspec.structs.replace(run, ahead=_STEP_AHEAD)
-        seen = await asyncio.to_thread(plan.play, run)
+        seen = await play(run)
         played = Played(seen, await self.arrived(seen))
         # An event's identity is its user and its second: the next run begins in another one.
         await asyncio.sleep(1.0 - time.time() % 1.0)
@@ -85,6 +86,27 @@ class Stand:
         return await _taken(self.world.ports.service, ids=ids)
 
 
+class _StoppedError(Exception):
+    """Nobody waits for the run any more."""
+
+
+async def play(run: Run, watch: Callable[[Progress], None] | None = None) -> Seen:
+    """Play a run on a thread. If this is cancelled the run ends within a second."""
+    stopped = threading.Event()
+
+    def told(at: Progress) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+        if watch is not None:
+            watch(at)
+
+    try:
+        return await asyncio.to_thread(plan.play, run, told)
+    except asyncio.CancelledError:
+        stopped.set()
+        raise
+
+
 @asynccontextmanager
 async def standing(folder: Path, setting: stage.Setting, forged: float) -> AsyncIterator[Stand]:
     """Start everything, in an empty folder; leave nothing in Redis."""
@@ -92,15 +114,16 @@ async def standing(folder: Path, setting: stage.Setting, forged: float) -> Async
     ports = Ports(free_port(), free_port(), free_port())
     world = stage.build(folder, ports, setting)
     try:
-        async with _far_end(ports.service, setting) as far_end, GatewayProcess(world) as gateway:
-            yield Stand(world, gateway, far_end, forged)
+        async with far_end(ports.service, setting) as pid, GatewayProcess(world) as gateway:
+            yield Stand(world, gateway, pid, forged)
     finally:
         if setting.redis is not None:
             await _emptied(setting.redis, setting.prefix)
 
 
 @asynccontextmanager
-async def _far_end(port: int, setting: stage.Setting) -> AsyncIterator[int]:
+async def far_end(port: int, setting: stage.Setting) -> AsyncIterator[int]:
+    """Run what takes the messages, answering GETs at ``port``; gives its process id."""
     stream = (setting.redis, setting.prefix) if setting.to == "stream" and setting.redis else ()
     command = [sys.executable, "-m", "wxgate.bench.day.far_end", str(port), *stream]
     process = await asyncio.create_subprocess_exec(*command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     from wxgate.bench.day.play import play  # noqa: PLC0415
     from wxgate.sim.demo.process import NotServingError  # noqa: PLC0415
 
+    # A stop by the system takes the gateway along too, as Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with TemporaryDirectory(prefix="wxgate-day-") as folder:
             played = asyncio.run(play(_day(args), Path(folder), say, show))
@@ -97,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
         return refuse(str(error))
     except RedisError as error:
         return refuse(f"{args.redis} cannot be used: {error}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return tell(args, played, books.lines(played), books.faults(played))
 
 

@@ -1,0 +1,177 @@
+"""CPU of one message as things grow: accounts, routes, the message itself, workers.
+
+All gateways run side by side and take turns, each as fast as it can: whatever drifts, drifts for
+all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wxgate.bench import plan, usage
+from wxgate.bench.day.stage import Setting
+from wxgate.bench.day.stand import Stand, far_end, play
+from wxgate.bench.parts import Part, Played
+from wxgate.sim import invent
+from wxgate.sim.demo.process import GatewayProcess, free_port
+from wxgate.sim.demo.world import Ports, World
+
+CONNECTIONS = 32
+"""Each with its next message as soon as it is answered, since more are always due."""
+_TOO_MANY = 100_000.0
+"""Messages a second."""
+_CONFIG = """\
+[server]
+listen = "127.0.0.1:{listen}"
+admin = "127.0.0.1:{admin}"
+workers = {workers}
+log_level = "error"
+
+[journal]
+dir = "journal"
+retain = 0
+
+[upstream.service]
+nodes = ["http://127.0.0.1:{service}"]
+batch = 64
+
+"""
+_ACCOUNT = """\
+[account.a{number}]
+kind = "official"
+appid = "{appid}"
+token = "file:token"
+aes_key = "file:aes_key"
+
+"""
+_ROUTE = """\
+[[route]]
+when = {{ type = "event", event = "never_{number}" }}
+to = "log:"
+
+"""
+_LAST = """\
+[[route]]
+to = "upstream:service"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A gateway, and what is sent to it."""
+
+    shown: tuple[tuple[str, str], ...]
+    """As what value of which axis."""
+    accounts: int = 1
+    routes: int = 1
+    """Only the last of them fits."""
+    workers: int = 1
+    what: str = "text"
+
+
+_BASE = Variant((("accounts", "1"), ("routes", "1"), ("message", "330 B"), ("workers", "1")))
+_OTHERS = (
+    Variant((("accounts", "100"),), accounts=100),
+    Variant((("accounts", "10000"),), accounts=10_000),
+    Variant((("routes", "100"),), routes=100),
+    Variant((("routes", "1000"),), routes=1000),
+    Variant((("message", "6 KB"),), what="long_text"),
+    Variant((("workers", "2"),), workers=2),
+)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A running gateway and what was seen of it."""
+
+    variant: Variant
+    stand: Stand
+    accounts: list[Played]
+    cpu: list[float] = field(default_factory=list)
+    """µs of CPU a message, by round."""
+    memory: float = 0.0
+
+
+def run(rounds: int, messages: int, *, small: bool = False) -> dict[str, Any]:
+    """By axis and value, µs of each round and MB of a worker at the end."""
+    variants = (_BASE, *(_OTHERS[:1] if small else _OTHERS))
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_run(variants, rounds, messages, Path(folder)))
+
+
+async def _run(
+    variants: tuple[Variant, ...], rounds: int, messages: int, folder: Path
+) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        service = free_port()
+        counting = await stack.enter_async_context(far_end(service, Setting()))
+        rows = []
+        for at, variant in enumerate(variants):
+            world, accounts = _build(folder / str(at), service, variant)
+            gateway = await stack.enter_async_context(GatewayProcess(world))
+            rows.append(_Row(variant, Stand(world, gateway, counting, 0.0), accounts))
+        for turn in range(-1, rounds):  # the first turn fills caches and is thrown away
+            for row in rows[turn % len(rows) :] + rows[: turn % len(rows)]:
+                cost = await _cost(row, messages)
+                if turn >= 0:
+                    row.cpu.append(cost)
+        for row in rows:
+            row.memory = usage.memory(usage.worker(row.stand.gateway.pid)).rss
+    seen: dict[str, Any] = {"messages": messages, "connections": CONNECTIONS, "axes": {}}
+    for row in rows:
+        for axis, value in row.variant.shown:
+            told = {"cpu": row.cpu, "memory": row.memory}
+            seen["axes"].setdefault(axis, {})[value] = told
+    return seen
+
+
+async def _cost(row: _Row, messages: int) -> float:
+    parts = [Part(one.name, row.variant.what, 1.0) for one in row.accounts]
+    run = plan.Run(
+        address=f"127.0.0.1:{row.stand.world.ports.listen}",
+        accounts=row.accounts,
+        mix=parts,
+        legs=[plan.Leg(messages / _TOO_MANY * 2, _TOO_MANY)],
+        messages=messages,
+        connections=CONNECTIONS,
+        patience=60.0,
+        epoch=int(time.time()),
+    )
+    row.stand.delivered = (await row.stand.taken()).events
+    before = usage.cpu_seconds(row.stand.gateway.pid)
+    seen = await play(run)
+    await row.stand.arrived(seen)
+    spent = usage.cpu_seconds(row.stand.gateway.pid) - before
+    counts = seen.counts
+    assert counts.messages == counts.acknowledged, counts
+    return spent / counts.messages * 1e6
+
+
+def _build(folder: Path, service: int, variant: Variant) -> tuple[World, list[Played]]:
+    folder.mkdir()
+    token, aes_key, appid = invent.alphanumeric(16), invent.aes_key(), invent.appid()
+    (folder / "token").write_text(token)
+    (folder / "aes_key").write_text(aes_key)
+    ports = Ports(free_port(), free_port(), service)
+    text = _CONFIG.format(
+        listen=ports.listen, admin=ports.admin, service=service, workers=variant.workers
+    )
+    text += "".join(
+        _ACCOUNT.format(number=number, appid=appid) for number in range(variant.accounts)
+    )
+    text += "".join(_ROUTE.format(number=number) for number in range(1, variant.routes)) + _LAST
+    config = folder / "wxgate.toml"
+    config.write_text(text)
+    accounts = [
+        Played(
+            name=f"a{number}", style="official_xml", receiver=appid, token=token, aes_key=aes_key
+        )
+        for number in range(variant.accounts)
+    ]
+    return World(config, ports, {}), accounts

@@ -1,0 +1,191 @@
+"""What one machine carries, how that grows, and fleets: their parts of the results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from figures import Row, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_FLAT = 0.05
+_CARRY = """\
+Open loops with everything on: verification, decryption, claims, limits, fsync, routing, delivery,
+counted at the far end; one worker; the player and the far end (and the Redis, where there is one)
+on the same {cores} cores. Messages of all kinds, users by Zipf, 1 % of the calls forged. Latency
+runs from the intended time of sending. *Late* is the share of calls that the player took up more
+than a millisecond after their time: above 1 % the latencies are its own too. *Behind* is how long
+after the last acknowledgement the last message had arrived.
+
+"""
+_DAYS = """\
+Short days by `wxgate bench day --even`, {messages:,} messages at {rate:,.0f} a second, half of the
+highest rate above at which nothing was refused:
+
+"""
+_RATES = """\
+Latency at the rates of a day of 20,000,000 as it comes, not compressed:
+
+"""
+_GROWTH = """\
+µs of CPU a message of all processes of the gateway, to an HTTP service in batches: {messages:,}
+messages a round over {connections} connections, each with its next one as soon as it is answered;
+all gateways are up at once and take turns. *Against the first* is round by round. The target is
+5 % for accounts, routes and backlog.
+
+"""
+_FLEET = """\
+All nodes in one process, with the code that gateways run ({seconds:.0f} s): 400,000 keys on an
+upstream's ring of so many nodes; 100,000 messages to any node of the fleet, 2 % of them again, to
+any; a limit of 1,000 a second for an account whose messages come to all nodes. What a claim takes
+in a node: {claim:.0f} bytes.
+
+"""
+
+
+def carried(seen: dict[str, Any], cores: int) -> str:
+    """Write what was seen of one machine."""
+    rows = [
+        (
+            f"{one['rate']:,}",
+            f"{one['acknowledged'] / one['sent']:.1%}",
+            *_percentiles(one["latency"]),
+            f"{one['cpu']:.0f}",
+            f"{one['slip']:.1%}",
+            f"{one['behind']:.2f}",
+        )
+        for one in seen["curve"]
+    ]
+    head = ("messages/s", "acknowledged", *_HEADS, "CPU µs a message", "late", "behind s")
+    return _CARRY.format(cores=cores) + _table(head, rows) + "\n" + _days(seen["days"])
+
+
+_HEADS = ("p50 ms", "p90", "p99", "p99.9", "max")
+
+
+def _percentiles(latency: dict[str, float] | None) -> tuple[str, ...]:
+    if latency is None:
+        return ("–",) * len(_HEADS)
+    return tuple(f"{latency[name]:.2f}" for name in ("p50", "p90", "p99", "p999", "max"))
+
+
+def _days(days: dict[str, Any]) -> str:
+    played = {name: day for name, day in days.items() if isinstance(day, dict)}
+    counts = played["service"]["seen"]["counts"]
+    costs = [
+        (
+            f"to a {name}",
+            cost["name"],
+            f"{cost['cpu'] / counts['messages'] * 1e6:.0f}",
+            f"{cost['rss']:.1f}",
+        )
+        for name, day in played.items()
+        for cost in day["costs"]
+    ]
+    rates = [
+        (f"to a {name}", one["name"], f"{one['rate']:,.0f}", *_percentiles(one["latency"]))
+        for name, day in played.items()
+        for one in day["rates"]
+    ]
+    sums = "".join(f"- to a {name}: {_balance(day)}\n" for name, day in played.items())
+    absent = f"No day to a stream: {days['absent']}.\n" if "absent" in days else ""
+    return (
+        _DAYS.format(messages=counts["messages"], rate=played["service"]["mean"])
+        + sums
+        + absent
+        + "\n"
+        + _table(("", "process", "CPU µs a message (s a million)", "MB"), costs)
+        + "\n"
+        + _RATES
+        + _table(("", "", "messages/s", *_HEADS), rates)
+    )
+
+
+def _balance(day: dict[str, Any]) -> str:
+    counts = day["seen"]["counts"]
+    return (
+        f"in {counts['messages']:,} = acknowledged {counts['acknowledged']:,} = delivered "
+        f"{day['ids']:,}; duplicates sent {counts['repeats']:,}, recognised {day['repeated']:,}; "
+        f"lost {counts['acknowledged'] - day['ids']}; forged {counts['forged']:,}, let in "
+        f"{counts['let_in']}"
+    )
+
+
+def growth(seen: dict[str, Any], backlog: dict[str, Any]) -> str:
+    """Write how the cost of a message grows."""
+    rows = []
+    for axis, values in seen["axes"].items():
+        first = Row(tuple(next(iter(values.values()))["cpu"]))
+        for value, told in values.items():
+            row = Row(tuple(told["cpu"]))
+            ratio = row.over(first)
+            flat = axis in {"accounts", "routes"} and value != "1"
+            rows.append(
+                (
+                    axis,
+                    f"{_number(value)}",
+                    row.text(),
+                    ratio.text(),
+                    _verdict(ratio.median) if flat else "–",
+                )
+            )
+    rows += _backlog(backlog)
+    head = ("", "", "CPU µs a message", "against the first", "within 5 %")
+    return _GROWTH.format(**seen) + _table(head, rows)
+
+
+def waiting(backlog: dict[str, Any]) -> list[tuple[int, float]]:
+    """µs of CPU a message by how many wait: five figures of a tenth of the messages each."""
+    series = [(int(count), cost) for count, cost in backlog["cpu"].items()]
+    size = max(1, len(series) // 5)
+    parts = [series[at : at + size] for at in range(0, size * 5, size)]
+    return [(part[-1][0], sum(cost for _, cost in part) / len(part)) for part in parts if part]
+
+
+def _backlog(backlog: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    steps = waiting(backlog)
+    first = steps[0][1]
+    for count, cost in steps:
+        ratio = cost / first
+        verdict = "–" if count == steps[0][0] else _verdict(ratio)
+        yield "backlog (closed loop)", f"up to {count:,}", short(cost), short(ratio), verdict
+
+
+def fleets(seen: dict[str, Any]) -> str:
+    """Write what came of fleets at their size."""
+    rows = []
+    for one in seen["fleets"]:
+        ring, known, limited = one["ring"], one["recognition"], one["limited"]
+        rows.append(
+            (
+                f"{one['nodes']:,}",
+                f"{ring['busiest']:.2f}×",
+                f"{ring['moved']:.2%} / {ring['least']:.2%}",
+                f"{ring['joined']:.2%} / {1 / (one['nodes'] + 1):.2%}",
+                f"{ring['pick']:.2f}",
+                f"{known['alone'] / known['repeats']:.1%}",
+                f"{known['shared'] / known['repeats']:.1%}",
+                f"{limited['parts_under']:.1%}",
+                f"{limited['shared_under']:.1%}",
+            )
+        )
+    head = (
+        *("nodes", "fullest node", "moved / least, one lost", "moved / least, one added"),
+        *("µs a pick", "repeats known alone", "with a store"),
+        *("let pass at 80 % of a limit, in parts", "counted together"),
+    )
+    return _FLEET.format(seconds=seen["seconds"], claim=seen["claim_bytes"]) + _table(head, rows)
+
+
+def _number(value: str) -> str:
+    return f"{int(value):,}" if value.isdigit() else value
+
+
+def _verdict(ratio: float) -> str:
+    return "yes" if ratio <= 1 + _FLAT else "**no**"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

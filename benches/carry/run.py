@@ -1,0 +1,56 @@
+"""What one machine carries, and how that grows: writes what was seen as JSON.
+
+``--check`` runs everything once and small: CI does that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import curve
+import days
+import growth
+import msgspec
+from wxgate.bench import fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="at each rate")
+    parser.add_argument("--messages", type=int, default=30_000, help="of each day")
+    parser.add_argument("--rate", type=float, help="of each day; half of what the curve shows")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the fleets")
+    parser.add_argument("--only", metavar="PART", action="append", help="and leave others as is")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    if args.check:
+        args.rounds, args.seconds, args.messages, args.rate, args.scale = 1, 0.1, 100, 200.0, 0.01
+    seen = json.loads(args.out.read_text()) if args.only and args.out and args.out.is_file() else {}
+    parts: dict[str, Callable[[], Any]] = {
+        "growth": lambda: growth.run(args.rounds, args.messages // 6, small=args.check),
+        "curve": lambda: curve.run(args.seconds, small=args.check),
+        "days": lambda: days.run(args.messages, args.rate or _half(seen["curve"]), args.seconds),
+        "fleet": lambda: msgspec.to_builtins(fleet.play(scale=args.scale)),
+    }
+    for part in args.only or parts:
+        seen[part] = parts[part]()
+        if args.out is not None:
+            args.out.write_text(json.dumps(seen, indent=1))
+
+
+def _half(seen: list[dict[str, Any]]) -> float:
+    """Half of the highest rate at which nothing was refused."""
+    return max((one["rate"] for one in seen if not one["refused"]), default=seen[0]["rate"]) / 2
+
+
+if __name__ == "__main__":
+    main()

@@ -97,7 +97,9 @@ def _notes(seen: dict[str, Any]) -> Iterator[str]:
 def _provisos(pair: dict[str, Any]) -> Iterator[str]:
     for name, side in ((pair["name"], pair["other"]), ("wxgate", pair["wxgate"])):
         if side["refused"]:
-            yield f"; {name} refused {side['refused']:,} calls for want of capacity"
+            yield f"; {name} refused or dropped {side['refused']:,} calls, which were sent again"
+        if side["lost"]:
+            yield f"; **{name} acknowledged {side['lost']:,} messages that never arrived**"
         if side["late"] > _LATE:
             yield f"; the player was late for {side['late']:.1%} of the messages to {name}"
 

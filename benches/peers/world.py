@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 PATH = "/cb/shop"
 _WITHIN = 60.0
 """Seconds in which a server must answer, and messages arrive."""
+_STILL = 2.0
+"""Seconds in which nothing arrives any more where something is lost."""
 _ENVIRONMENT = {"SHOP_TOKEN": TOKEN, "SHOP_AES_KEY": AES_KEY, "APPID": APPID}
 
 
@@ -48,6 +50,8 @@ class Running:
     """Milliseconds until it acknowledged its first message."""
     sent: int = 0
     """Messages that it has been sent, repetitions aside."""
+    lost: int = 0
+    """Messages that it acknowledged and that never arrived."""
     versions: dict[str, str] = field(default_factory=dict)
     capacity: float = 0.0
     """Messages a second that it takes at full speed, roughly."""
@@ -90,6 +94,15 @@ class Running:
         while (found := self.entries()) < count:
             assert time.monotonic() < until, f"{count} sent, {found} arrived"
             time.sleep(0.005)
+        return found
+
+    def settled(self) -> int:
+        """How many messages there are once all have arrived, or for a while no more."""
+        since, found = time.monotonic(), self.entries()
+        while found < self.sent and time.monotonic() < since + _STILL:
+            time.sleep(0.005)
+            if (now := self.entries()) > found:
+                since, found = time.monotonic(), now
         return found
 
 

@@ -10,7 +10,8 @@ from wechatpy.crypto import WeChatCrypto
 from wechatpy.exceptions import InvalidAppIdException, InvalidSignatureException
 
 crypto = WeChatCrypto(os.environ["SHOP_TOKEN"], os.environ["SHOP_AES_KEY"], os.environ["APPID"])
-redis = Redis.from_url(os.environ["REDIS_URL"])
+# Its own limit of 100 connections fails requests where more come at once.
+redis = Redis.from_url(os.environ["REDIS_URL"], max_connections=1000)
 app = FastAPI()
 
 

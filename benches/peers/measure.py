@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 CONNECTIONS = 64
 _SHOP = Played(name="shop", style="official_xml", receiver=APPID, token=TOKEN, aes_key=AES_KEY)
 _TEXTS = [Part("shop", "text", 1.0)]
-_AT_ONCE = 1e6
-"""Messages a second: more than any can take, so that each is sent as soon as one is answered."""
+_MORE = 1.5
+"""Times what it takes: each connection has its next message at once, and refusals stay bounded."""
 _EPOCHS = itertools.count(int(time.time()))
 """Ids count from here: no two runs have a message in common."""
 _HALF = 2
+_AT_FIRST = 2000.0
+"""Messages a second, which is warmed up from."""
 _ROUGHLY = 300
 """Messages that tell how many make a round."""
 _WARMING = 8
@@ -102,11 +104,11 @@ def pair(ours: Contender, other: Contender, server: Server, plan: Plan) -> dict[
 
 def _capacity(running: Running, plan: Plan) -> float:
     """Messages a second at full speed, roughly, once it has warmed up: compilers take a while."""
-    rates = [_ROUGHLY / plan.seconds]
+    rates, count = [_AT_FIRST], min(_ROUGHLY, int(_AT_FIRST * plan.seconds))
     while len(rates) <= _WARMING:
-        count = max(1, int(rates[-1] * plan.seconds))
-        seen = _send(running, count, _AT_ONCE, CONNECTIONS)
+        seen = _send(running, count, _MORE * rates[-1], CONNECTIONS)
         rates.append(seen.counts.acknowledged / seen.seconds)
+        count = max(1, int(rates[-1] * plan.seconds))
         if len(rates) > _LOOK_BACK and max(rates[-2:]) < _FASTER * rates[-_LOOK_BACK]:
             break
     return rates[-1]
@@ -115,11 +117,12 @@ def _capacity(running: Running, plan: Plan) -> float:
 def _full(running: Running, server: Server, side: Side, plan: Plan) -> None:
     count = max(1, int(running.capacity * plan.seconds))
     cpu, valkey = running.cpu, usage.cpu_seconds(server.pid)
-    seen = _send(running, count, _AT_ONCE, CONNECTIONS)
+    seen = _send(running, count, _MORE * running.capacity, CONNECTIONS)
     taken = seen.counts.acknowledged
     side.cpu.append((running.cpu - cpu) / taken * 1e6)
     side.valkey.append((usage.cpu_seconds(server.pid) - valkey) / taken * 1e6)
     side.rate.append(taken / seen.seconds)
+    running.capacity = max(running.capacity, side.rate[-1])
     side.refused += seen.counts.refused + seen.counts.broken
 
 

@@ -91,7 +91,8 @@ def _notes(seen: dict[str, Any]) -> Iterator[str]:
         yield from _provisos(pair)
         yield ".\n"
     for absent in seen["absent"].values():
-        yield f"- {absent['name']}: **absent**: {absent['reason']}.\n"
+        what, _, why = absent["reason"].partition(": ")
+        yield f"- {absent['name']}: **{what}**: {why}.\n"
 
 
 def _provisos(pair: dict[str, Any]) -> Iterator[str]:

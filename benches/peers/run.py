@@ -21,6 +21,8 @@ from rivals import ALL, OURS
 from world import valkey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from contender import Contender
     from servers.server import Server
 
@@ -39,16 +41,32 @@ def main() -> None:
     if args.check:
         chosen = [one for one in chosen if one.local]
     seen = _before(args.out) if args.only else _nothing()
+    for _ in _one_by_one(chosen, seen, plan, strict=args.check):
+        if args.out is not None:
+            args.out.write_text(json.dumps(seen, indent=1))
+    if not args.check:
+        sys.stdout.write(section(seen))
+
+
+def _one_by_one(
+    chosen: list[Contender], seen: dict[str, Any], plan: Plan, *, strict: bool
+) -> Iterator[None]:
+    """Measure each, and give the caller a turn after it."""
     try:
         with valkey() as server:
             for one in chosen:
-                _measure(one, seen, server, plan)
-                _keep(seen, args.out)
+                try:
+                    _measure(one, seen, server, plan)
+                except AssertionError as error:
+                    if strict:
+                        raise
+                    # One that does not do the work takes nothing from the others.
+                    _leave_out(one, seen, f"failed: {error}")
+                yield
     except AbsentError as error:
-        seen["absent"] |= {one.key: {"name": one.name, "reason": str(error)} for one in chosen}
-    _keep(seen, args.out)
-    if not args.check:
-        sys.stdout.write(section(seen))
+        for one in chosen:
+            _leave_out(one, seen, f"absent: {error}")
+        yield
 
 
 def _measure(one: Contender, seen: dict[str, Any], server: Server, plan: Plan) -> None:
@@ -58,11 +76,15 @@ def _measure(one: Contender, seen: dict[str, Any], server: Server, plan: Plan) -
     try:
         found = pair(OURS, one, server, plan)
     except AbsentError as error:
-        seen["absent"][one.key] = {"name": one.name, "reason": str(error)}
-        _say(f"{one.name}: absent: {error}")
+        _leave_out(one, seen, f"absent: {error}")
         return
     seen["pairs"][one.key] = found
     _say(_told(found))
+
+
+def _leave_out(one: Contender, seen: dict[str, Any], reason: str) -> None:
+    seen["absent"][one.key] = {"name": one.name, "reason": reason}
+    _say(f"{one.name}: {reason}")
 
 
 def _told(found: dict[str, Any]) -> str:
@@ -84,11 +106,6 @@ def _before(file: Path | None) -> dict[str, Any]:
         return _nothing()
     seen: dict[str, Any] = json.loads(file.read_text())
     return seen
-
-
-def _keep(seen: dict[str, Any], file: Path | None) -> None:
-    if file is not None:
-        file.write_text(json.dumps(seen, indent=1))
 
 
 def _nothing() -> dict[str, Any]:

@@ -15,10 +15,15 @@ pub(crate) fn fresh(timestamp: &str, now: UnixMillis) -> Result<i64, Reject> {
 
 /// Reads a timestamp of plain decimal seconds.
 pub(crate) fn seconds(timestamp: &str) -> Result<i64, Reject> {
-    if timestamp.is_empty() || !timestamp.bytes().all(|digit| digit.is_ascii_digit()) {
+    if timestamp.is_empty() {
         return Err(Reject::BadTimestamp);
     }
-    timestamp.parse().map_err(|_| Reject::BadTimestamp)
+    let seconds = timestamp.bytes().try_fold(0_i64, |seconds, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        let more = seconds.checked_mul(10)?.checked_add(i64::from(digit))?;
+        (digit <= 9).then_some(more)
+    });
+    seconds.ok_or(Reject::BadTimestamp)
 }
 
 /// Refuses `seconds` that lie `max_age` or more behind `now`, or [`WINDOW`] or more ahead of it.

@@ -77,33 +77,30 @@ impl<'a> Query<'a> {
         let mut query = Self::default();
         // Looked for once: hardly any query has an escape.
         let escaped = memchr(b'%', raw.as_bytes()).is_some();
-        let decode = |text: &'a str| {
-            if escaped {
-                decode(text)
-            } else {
-                Ok(Cow::Borrowed(text))
-            }
-        };
         let mut rest = Some(raw);
         while let Some(text) = rest {
             let (pair, more) = cut(text, b'&');
             rest = more;
-            let (name, value) = cut(pair, b'=');
-            let slot = match &*decode(name)? {
-                "signature" => &mut query.signature,
-                "msg_signature" => &mut query.msg_signature,
-                "timestamp" => &mut query.timestamp,
-                "nonce" => &mut query.nonce,
-                "echostr" => &mut query.echostr,
-                _ => continue,
+            let Some((name, value)) = (if escaped { decoded(pair)? } else { plain(pair) }) else {
+                continue;
             };
-            let value = decode(value.unwrap_or_default())?;
+            let slot = query.slot(name);
             if slot.is_some() {
                 return Err(Reject::DuplicateParameter);
             }
             *slot = Some(value);
         }
         Ok(query)
+    }
+
+    fn slot(&mut self, name: Name) -> &mut Option<Cow<'a, str>> {
+        match name {
+            Name::Signature => &mut self.signature,
+            Name::MsgSignature => &mut self.msg_signature,
+            Name::Timestamp => &mut self.timestamp,
+            Name::Nonce => &mut self.nonce,
+            Name::Echostr => &mut self.echostr,
+        }
     }
 
     /// `signature`, over token, timestamp and nonce.
@@ -146,6 +143,53 @@ impl<'a> Query<'a> {
         let timestamp = present(self.timestamp.as_ref())?;
         clock::within(clock::seconds(timestamp)?, max_age, now)?;
         Ok(timestamp)
+    }
+}
+
+/// A parameter that matters.
+#[derive(Clone, Copy)]
+enum Name {
+    Signature,
+    MsgSignature,
+    Timestamp,
+    Nonce,
+    Echostr,
+}
+
+impl Name {
+    /// The only one that begins so, and how it is written.
+    const fn beginning(first: u8) -> Option<(Self, &'static str)> {
+        Some(match first {
+            b's' => (Self::Signature, "signature"),
+            b'm' => (Self::MsgSignature, "msg_signature"),
+            b't' => (Self::Timestamp, "timestamp"),
+            b'n' => (Self::Nonce, "nonce"),
+            b'e' => (Self::Echostr, "echostr"),
+            _ => return None,
+        })
+    }
+}
+
+/// A pair without escapes, if its name matters; its `=` need not be looked for.
+fn plain(pair: &str) -> Option<(Name, Cow<'_, str>)> {
+    let (name, written) = Name::beginning(*pair.as_bytes().first()?)?;
+    let rest = pair.strip_prefix(written)?;
+    let value = if rest.is_empty() {
+        rest
+    } else {
+        rest.strip_prefix('=')?
+    };
+    Some((name, Cow::Borrowed(value)))
+}
+
+/// The same for a pair that may have escapes.
+fn decoded(pair: &str) -> Result<Option<(Name, Cow<'_, str>)>, Reject> {
+    let (raw, value) = cut(pair, b'=');
+    let text = decode(raw)?;
+    let known = text.bytes().next().and_then(Name::beginning);
+    match known.filter(|(_, written)| text == *written) {
+        Some((name, _)) => Ok(Some((name, decode(value.unwrap_or_default())?))),
+        None => Ok(None),
     }
 }
 

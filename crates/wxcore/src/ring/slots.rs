@@ -73,13 +73,19 @@ pub(super) fn classes(names: &[String], weights: &[f64]) -> Result<Vec<Class>, C
     Ok(found)
 }
 
-/// Who wins a slot.
+/// Who wins a slot. Where all weigh the same, hashes decide, and no logarithm is needed.
 pub(super) fn winner(classes: &[Class], slot: u32) -> usize {
+    if let [only] = classes {
+        return only
+            .best(slot)
+            .map_or(0, |(_, member)| usize::from(member.index));
+    }
     let mut best: Option<Bid> = None;
     for class in classes {
-        let Some(bid) = class.best(slot) else {
+        let Some((bits, member)) = class.best(slot) else {
             continue;
         };
+        let bid = class.bid(bits, member);
         if best.is_none_or(|best| bid.beats(&best)) {
             best = Some(bid);
         }
@@ -89,10 +95,15 @@ pub(super) fn winner(classes: &[Class], slot: u32) -> usize {
 
 /// The first [`FEW`] of a slot's ranking; of fewer nodes the rest is 0.
 pub(super) fn first(classes: &[Class], slot: u32) -> [u16; FEW] {
+    if let [only] = classes {
+        return only
+            .podium(slot)
+            .map(|place| place.map_or(0, |(_, member)| member.index));
+    }
     let mut podium: [Option<Bid>; FEW] = [None; FEW];
     for class in classes {
-        for bid in class.podium(slot).into_iter().flatten() {
-            enter(&mut podium, bid, Bid::beats);
+        for (bits, member) in class.podium(slot).into_iter().flatten() {
+            enter(&mut podium, class.bid(bits, member), Bid::beats);
         }
     }
     podium.map(|bid| bid.map_or(0, |bid| bid.member.index))
@@ -114,16 +125,15 @@ pub(super) fn scores(classes: &[Class], slot: u32) -> Vec<(usize, f64)> {
 }
 
 impl Class {
-    fn best(&self, slot: u32) -> Option<Bid> {
-        let best = self
+    fn best(&self, slot: u32) -> Option<(u64, Member)> {
+        let bids = self
             .members
             .iter()
-            .map(|member| (member.bits(slot), Reverse(member.rank), member))
-            .max_by_key(|(bits, rank, _)| (*bits, *rank));
-        best.map(|(bits, _, member)| self.bid(bits, *member))
+            .map(|member| (member.bits(slot), *member));
+        bids.max_by_key(|(bits, member)| (*bits, Reverse(member.rank)))
     }
 
-    fn podium(&self, slot: u32) -> [Option<Bid>; FEW] {
+    fn podium(&self, slot: u32) -> [Option<(u64, Member)>; FEW] {
         let mut podium: [Option<(u64, Member)>; FEW] = [None; FEW];
         for member in &self.members {
             // Members come in the order of their names, so an equal one stays behind.
@@ -131,7 +141,7 @@ impl Class {
                 one.0 > two.0
             });
         }
-        podium.map(|place| place.map(|(bits, member)| self.bid(bits, member)))
+        podium
     }
 
     fn bid(&self, bits: u64, member: Member) -> Bid {

@@ -106,9 +106,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_blank(&mut self) {
-        while self.rest().first().is_some_and(|byte| is_blank(*byte)) {
-            self.at += 1;
-        }
+        let blank = self.rest().iter().take_while(|byte| is_blank(**byte));
+        self.at += blank.count();
     }
 
     /// The next `length` bytes as text.
@@ -214,6 +213,9 @@ impl<'a> Scanner<'a> {
             return Err(XmlError::Malformed);
         }
         let name = self.name()?;
+        if self.eat(b">") {
+            return Ok(Tag { name, empty: false });
+        }
         loop {
             let before = self.at;
             self.skip_blank();
@@ -233,6 +235,9 @@ impl<'a> Scanner<'a> {
     fn end_tag(&mut self, name: &str) -> Result<(), XmlError> {
         if !(self.eat(b"</") && self.eat(name.as_bytes())) {
             return Err(XmlError::Malformed);
+        }
+        if self.eat(b">") {
+            return Ok(());
         }
         self.skip_blank();
         if self.eat(b">") {

@@ -201,12 +201,12 @@ bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its 
 	@$(BIN)/python benches/carry/run.py --check
 
 .PHONY: bench-count
-bench-count: setup ## instructions of each stage, beside those last accepted: 3 % more fails
+bench-count: setup benches/core/Cargo.lock ## instructions of each stage, beside those last accepted: 3 % more fails
 	$(call say,instructions)
 	@$(BIN)/python benches/instructions.py
 
 .PHONY: bench-accept
-bench-accept: setup ## take the instructions counted now as the accepted ones: benches/baseline.json
+bench-accept: setup benches/core/Cargo.lock ## take the instructions counted now as the accepted ones: benches/baseline.json
 	@$(BIN)/python benches/instructions.py --accept
 
 # The core has no unsafe code, so no sanitizer by default; FUZZ_SANITIZER=address checks what it uses.

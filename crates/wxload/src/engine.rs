@@ -82,7 +82,7 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
             deadlines: VecDeque::new(),
             later: Later::default(),
             random: StdRng::seed_from_u64(spec.seed),
-            tally: Tally::new(spec.legs.len()),
+            tally: Tally::new(spec.legs.len(), spec.mix.len()),
             numbers: 0,
             next: None,
             start: Instant::now(),

@@ -5,7 +5,8 @@ use rand::RngExt;
 use crate::connection::Ended;
 use crate::engine::{Engine, now_ms, seconds};
 use crate::message::{Body, Message, Number, push};
-use crate::outcome::{Call, Role, TRIES, digest};
+use crate::mix::Drawn;
+use crate::outcome::{Call, Role, digest};
 use crate::seal::{FORGERIES, Stamp};
 use crate::spec::What;
 
@@ -31,25 +32,28 @@ impl Engine<'_> {
     /// Makes the first try of the next message; or of a stranger's.
     pub(crate) fn first_try(&mut self, due: u64, leg: usize) -> Option<Call> {
         self.numbers += 1;
+        let drawn = self.mix.draw(&mut self.random)?;
         if self.spec.forged > 0.0 && self.random.random_bool(self.spec.forged) {
             let at = self.random.random_range(0..FORGERIES.len());
             let forgery = FORGERIES.get(at).copied()?;
-            let message = self.message(now_ms())?.0;
+            let message = self.message(drawn, now_ms())?.0;
             self.tally.counts.forged += 1;
             return Some(Call {
                 message,
                 due,
                 leg,
+                part: drawn.part,
                 role: Role::Forged(forgery),
             });
         }
-        let (message, made) = self.message(now_ms())?;
-        self.tally.counts.messages += 1;
+        let (message, made) = self.message(drawn, now_ms())?;
+        self.tally.sent(leg, drawn.part);
         self.tally.counts.payments += u64::from(made.is_some());
         let call = Call {
             message,
             due,
             leg,
+            part: drawn.part,
             role: Role::Try(1),
         };
         let Some(request) = made else {
@@ -60,8 +64,8 @@ impl Engine<'_> {
     }
 
     /// Makes a message up; the request too, where it was made before.
-    fn message(&mut self, now: i64) -> Option<(Message, Option<Vec<u8>>)> {
-        let (account, what) = self.mix.draw(&mut self.random)?;
+    fn message(&mut self, drawn: Drawn, now: i64) -> Option<(Message, Option<Vec<u8>>)> {
+        let Drawn { account, what, .. } = drawn;
         if what == What::Payment {
             let made = self.store.next(now)?;
             return Some((made.message, Some(made.request)));
@@ -156,13 +160,13 @@ impl Engine<'_> {
             Role::Try(number) if success => {
                 counts.acknowledged += 1;
                 if number == 1 {
-                    self.tally.acknowledged(call.leg, took);
+                    self.tally.acknowledged(call.leg, call.part, took);
                 }
                 self.repeat(call, now, digest);
             }
             Role::Try(_) | Role::Repeat(_) if status >= 500 => {
                 counts.refused += 1;
-                self.tally.refusals.add(took);
+                self.tally.refused(call.leg, took);
                 self.failed(call, now);
             }
             Role::Try(_) | Role::Repeat(_) => counts.denied += 1,
@@ -188,7 +192,7 @@ impl Engine<'_> {
         match call.role {
             Role::Forged(_) => {}
             Role::Repeat(_) => self.later.add(Call { due, ..call }),
-            Role::Try(number) if number < TRIES => {
+            Role::Try(number) if number < self.spec.tries => {
                 self.tally.counts.tried_again += 1;
                 self.later.add(Call {
                     due,

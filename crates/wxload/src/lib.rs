@@ -47,6 +47,9 @@ mod exchange;
 /// The loop that does it all on one thread.
 mod engine;
 
+/// What one leg of the rate has shown.
+mod leg;
+
 /// Latencies, counts, slip and cost.
 mod report;
 

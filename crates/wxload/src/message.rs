@@ -131,6 +131,21 @@ fn write(fields: &mut Fields, what: What, number: Number) {
                 ],
             );
         }
+        What::VirtualPayment => event(
+            fields,
+            "xpay_goods_deliver_notify",
+            &[("OutTradeNo", &format!("V{n:030}"))],
+        ),
+        What::VirtualRefund => event(
+            fields,
+            "xpay_refund_notify",
+            &[("MchRefundId", &format!("R{n:030}"))],
+        ),
+        What::Revocation => event(
+            fields,
+            "user_authorization_revoke",
+            &[("RevokeInfo", &n.to_string())],
+        ),
         What::Subscribe | What::Payment => event(fields, "subscribe", &[("EventKey", "")]),
         What::Unsubscribe => event(fields, "unsubscribe", &[("EventKey", "")]),
     }

@@ -7,6 +7,16 @@ use rand_distr::weighted::WeightedIndex;
 use crate::seal::Sender;
 use crate::spec::{LoadError, PartSpec, Spec, Style, What};
 
+/// What comes next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawn {
+    /// Index of the part of the mix.
+    pub(crate) part: usize,
+    /// Index of the account.
+    pub(crate) account: usize,
+    pub(crate) what: What,
+}
+
 /// What is sent, by weight.
 pub(crate) struct Mix {
     parts: Vec<(usize, What)>,
@@ -73,8 +83,14 @@ impl Mix {
         }
     }
 
-    /// Draws one: the index of its account, and what it sends.
-    pub(crate) fn draw(&self, random: &mut impl Rng) -> Option<(usize, What)> {
-        self.parts.get(self.weights.sample(random)).copied()
+    /// Draws one.
+    pub(crate) fn draw(&self, random: &mut impl Rng) -> Option<Drawn> {
+        let part = self.weights.sample(random);
+        let (account, what) = self.parts.get(part).copied()?;
+        Some(Drawn {
+            part,
+            account,
+            what,
+        })
     }
 }

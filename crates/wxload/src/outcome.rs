@@ -6,9 +6,6 @@ use std::collections::BinaryHeap;
 use crate::message::Message;
 use crate::seal::Forgery;
 
-/// How often WeChat sends a message that nobody acknowledges.
-pub(crate) const TRIES: u8 = 3;
-
 /// A call under way, or one that is to come.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -16,6 +13,8 @@ pub(crate) struct Call {
     /// Its time on the schedule, in nanoseconds since the start.
     pub(crate) due: u64,
     pub(crate) leg: usize,
+    /// Index of its part of the mix.
+    pub(crate) part: usize,
     pub(crate) role: Role,
 }
 
@@ -103,6 +102,7 @@ mod tests {
                 message,
                 due,
                 leg: 0,
+                part: 0,
                 role: Role::Try(2),
             });
         }

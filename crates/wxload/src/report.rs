@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::leg::{LegReport, LegTally};
 use crate::spec::Leg;
 
 /// Above this share of late messages a result says nothing of the gateway.
@@ -25,7 +26,7 @@ impl Latencies {
         }
     }
 
-    fn summary(&self) -> Option<Latency> {
+    pub(crate) fn summary(&self) -> Option<Latency> {
         let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
         #[expect(clippy::cast_precision_loss, reason = "two minutes in µs fit")]
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
@@ -95,19 +96,6 @@ pub struct Counts {
     pub broken: u64,
 }
 
-/// One leg of the rate.
-#[derive(Clone, Debug, Serialize)]
-pub struct LegReport {
-    /// How long it was.
-    pub seconds: f64,
-    /// Messages a second at its start.
-    pub rate: f64,
-    /// Messages a second at its end.
-    pub to: f64,
-    /// Of first tries that were acknowledged.
-    pub latency: Option<Latency>,
-}
-
 /// How late the player itself was.
 #[derive(Clone, Debug, Serialize)]
 pub struct Slip {
@@ -161,26 +149,36 @@ pub(crate) struct Tally {
     pub(crate) counts: Counts,
     pub(crate) calls: u64,
     all: Latencies,
-    legs: Vec<Latencies>,
+    legs: Vec<LegTally>,
     pub(crate) repeats: Latencies,
-    pub(crate) refusals: Latencies,
+    refusals: Latencies,
     pub(crate) forged: Latencies,
     late: u64,
     worst: u64,
 }
 
 impl Tally {
-    pub(crate) fn new(legs: usize) -> Self {
+    pub(crate) fn new(legs: usize, parts: usize) -> Self {
         Self {
             counts: Counts::default(),
             calls: 0,
             all: Latencies::new(),
-            legs: std::iter::repeat_with(Latencies::new).take(legs).collect(),
+            legs: std::iter::repeat_with(|| LegTally::new(parts))
+                .take(legs)
+                .collect(),
             repeats: Latencies::new(),
             refusals: Latencies::new(),
             forged: Latencies::new(),
             late: 0,
             worst: 0,
+        }
+    }
+
+    /// Notes that the time of a message has come.
+    pub(crate) fn sent(&mut self, leg: usize, part: usize) {
+        self.counts.messages += 1;
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.sent(part);
         }
     }
 
@@ -192,10 +190,18 @@ impl Tally {
     }
 
     /// Notes the latency of an acknowledged first try.
-    pub(crate) fn acknowledged(&mut self, leg: usize, nanos: u64) {
+    pub(crate) fn acknowledged(&mut self, leg: usize, part: usize, nanos: u64) {
         self.all.add(nanos);
         if let Some(leg) = self.legs.get_mut(leg) {
-            leg.add(nanos);
+            leg.acknowledged(part, nanos);
+        }
+    }
+
+    /// Notes the latency of an answer of 5xx.
+    pub(crate) fn refused(&mut self, leg: usize, nanos: u64) {
+        self.refusals.add(nanos);
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.refused(nanos);
         }
     }
 
@@ -208,19 +214,14 @@ impl Tally {
     pub(crate) fn report(&self, legs: &[Leg], run: &Ran) -> Report {
         let calls = self.calls.max(1) as f64;
         let share = self.late as f64 / calls;
-        let leg = |(leg, latencies): (&Leg, &Latencies)| LegReport {
-            seconds: leg.seconds,
-            rate: leg.rate,
-            to: leg.to.unwrap_or(leg.rate),
-            latency: latencies.summary(),
-        };
+        let seen = self.legs.iter().zip(legs);
         Report {
             planned: run.planned,
             stopped: run.stopped,
             seconds: run.seconds,
             counts: self.counts.clone(),
             latency: self.all.summary(),
-            legs: legs.iter().zip(&self.legs).map(leg).collect(),
+            legs: seen.map(|(seen, leg)| seen.report(leg)).collect(),
             repeats: self.repeats.summary(),
             refusals: self.refusals.summary(),
             forged: self.forged.summary(),

@@ -38,6 +38,9 @@ pub struct Spec {
     /// Share of the calls that are forged, beside the messages.
     #[serde(default)]
     pub forged: f64,
+    /// How often a message is sent until it is acknowledged: 1 to keep to the rate whatever comes.
+    #[serde(default = "default_tries")]
+    pub tries: u8,
     /// Seconds that a call waits for its answer.
     #[serde(default = "default_patience")]
     pub patience: f64,
@@ -65,6 +68,11 @@ const fn default_skew() -> f64 {
 
 const fn default_patience() -> f64 {
     5.0
+}
+
+/// As often as WeChat.
+const fn default_tries() -> u8 {
+    3
 }
 
 const fn default_ahead() -> usize {
@@ -167,6 +175,12 @@ pub enum What {
     Subscribe,
     /// A follower less.
     Unsubscribe,
+    /// A virtual payment in a mini program.
+    VirtualPayment,
+    /// Its refund.
+    VirtualRefund,
+    /// A user takes back what was authorised.
+    Revocation,
     /// A payment; of Pay only, and all that Pay sends.
     Payment,
 }
@@ -241,6 +255,7 @@ impl Spec {
             ),
             (self.connections > 0, "connections: at least 1 is needed"),
             (self.users > 0, "users: at least 1 is needed"),
+            (self.tries > 0, "tries: at least 1 is needed"),
             (rate(self.skew), "skew: a number of at least 0 is needed"),
             (
                 share(self.retries),

@@ -135,6 +135,37 @@ fn what_is_refused_is_tried_three_times_in_all() {
 }
 
 #[test]
+fn a_flood_can_keep_to_its_rate_and_each_leg_and_part_is_told() {
+    let report = play(
+        serve(Box::new(
+            |number, _, _| if number <= 10 { SUCCESS } else { REFUSED },
+        )),
+        r#""tries": 1, "connections": 1, "legs": [{"seconds": 0.1, "rate": 100},
+            {"seconds": 0.1, "rate": 200}]"#,
+    );
+    let counts = &report.counts;
+    assert_eq!(
+        (counts.messages, counts.acknowledged, counts.refused),
+        (30, 10, 20)
+    );
+    assert_eq!((counts.tried_again, counts.given_up), (0, 20));
+    let legs: Vec<_> = report
+        .legs
+        .iter()
+        .map(|leg| {
+            (
+                leg.messages,
+                leg.latency.as_ref().map_or(0, |latency| latency.count),
+                leg.refusals.as_ref().map_or(0, |latency| latency.count),
+                leg.parts.iter().map(|part| part.messages).sum::<u64>(),
+                leg.parts.iter().map(|part| part.acknowledged).sum::<u64>(),
+            )
+        })
+        .collect();
+    assert_eq!(legs, [(10, 10, 0, 10, 10), (20, 0, 20, 20, 0)]);
+}
+
+#[test]
 fn a_lost_connection_and_a_silent_server_are_told_apart() {
     let report = play(
         serve(Box::new(

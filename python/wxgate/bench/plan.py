@@ -35,6 +35,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     skew: float = 1.0
     retries: float = 0.0
     retry_after: float = 5.0
+    tries: int = 3
     forged: float = 0.0
     patience: float = 5.0
     seed: int = 0
@@ -74,13 +75,23 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
 
 
+class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of a part of the mix, and how many were acknowledged at the first try."""
+
+    messages: int
+    acknowledged: int
+
+
 class LegSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """One leg, and the latencies in it."""
+    """One leg, the latencies in it, and the parts of the mix in their order."""
 
     seconds: float
     rate: float
     to: float
+    messages: int
     latency: Latency | None
+    refusals: Latency | None
+    parts: list[PartCounts]
 
 
 class Slip(msgspec.Struct, frozen=True, kw_only=True):

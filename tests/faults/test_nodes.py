@@ -1,0 +1,175 @@
+"""D4, D7 and D8: nodes of one upstream as real servers under load, one of them ill, gone or hot."""
+
+from __future__ import annotations
+
+import math
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import uvloop
+
+from .conftest import slow
+from .driver import Load
+from .oracle import Bounds
+from .sink import OK, Arrival, Manner, Mode, Sink
+from .stand import CONCURRENCY, Stand, stand
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from .gateway import Setup
+
+pytestmark = pytest.mark.timeout(150)
+
+NODES = 4
+STEADY = Load(rate=500, seconds=1.0, asks=0.0)
+MOVED = 1 / NODES + 0.02
+"""The share of keys that a node which goes may move; chance comes on top."""
+SPILL = 1.25
+
+
+def among(urls: list[str], more: str, setup: Setup) -> Setup:
+    """Deliver to these nodes as well."""
+    health = "health = { eject = 0.5, slow_start = 0.5 }\n"
+    nodes = '", "'.join([setup.upstream, *urls])
+    return replace(setup, upstream=nodes, orders=f"{setup.orders}{health}{more}")
+
+
+@asynccontextmanager
+async def nodes(
+    row: str, folder: Path, *, beside: str | None = None, more: str = "", one_shelf: bool = True
+) -> AsyncIterator[tuple[Stand, list[Sink]]]:
+    """Put a row on with so many nodes, and one ``beside`` that is somewhere else."""
+    async with AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(Sink()) for _ in range(NODES - 1)]
+        urls = [f"http://127.0.0.1:{one.port}" for one in others]
+        setup = partial(among, [*urls, *([beside] if beside else [])], more)
+        on = await stack.enter_async_context(stand(row, folder, setup=setup))
+        for one in others:
+            one.changed = on.sink.changed
+            if one_shelf:
+                # Their order, and what comes twice, can only be seen of all together.
+                one.shelf = on.sink.shelf
+        yield on, [on.sink, *others]
+
+
+@pytest.mark.parametrize("manner", ["reset", slow("refused"), slow("errors")])
+def test_d4_one_bad_node(row: str, tmp_path: Path, manner: str) -> None:
+    """Its messages go on to the next nodes at once, in order, and come back when it is well."""
+
+    async def run() -> None:
+        async with nodes(row, tmp_path) as (on, all_of_them):
+            bad = all_of_them[1]
+            if manner == "refused":
+                bad.hang_up()
+            else:
+                bad.mode = Mode(manner=Manner.RESET) if manner == "reset" else Mode(status=503)
+            await on.driver.run(STEADY)
+            await on.drained(patience=2.0)
+            counted = await on.gateway.metrics()
+            on.hold(counted["wxgate_dispatch_rerouted_total"] > 0, "nothing went elsewhere")
+            bad.mode = OK
+            if manner == "refused":
+                await bad.listen()
+            back: list[Arrival] = []
+            bad.choose = lambda one: (back.append(one), OK)[1]  # type: ignore[func-returns-value]
+            while not back:
+                await on.driver.run(replace(STEADY, seconds=0.2))
+            await on.end()
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [slow("http://nowhere.invalid:1"), slow("https://127.0.0.1:{port}")],
+    ids=["name", "tls"],
+)
+def test_d4_a_node_that_cannot_be_reached(row: str, tmp_path: Path, url: str) -> None:
+    """A name that nobody knows, or no TLS where it should be: the others take its part."""
+
+    async def run() -> None:
+        async with Sink() as plain:
+            beside = url.format(port=plain.port)
+            async with nodes(row, tmp_path, beside=beside) as (on, _):
+                await on.driver.run(STEADY)
+                await on.drained(patience=2.0)
+                on.hold(not plain.shelf.arrived, "a message went without TLS")
+                await on.end()
+
+    uvloop.run(run())
+
+
+def test_d7_a_node_goes_and_comes(row: str, tmp_path: Path) -> None:
+    """Its keys move and no others, whoever is under way; and they return to it."""
+
+    async def run() -> None:
+        async with nodes(row, tmp_path) as (on, all_of_them):
+            where: list[dict[str, int]] = []
+
+            def noting(at: int, one: Arrival) -> Mode:
+                where[-1][one.key] = at
+                return OK
+
+            for at, sink in enumerate(all_of_them):
+                sink.choose = partial(noting, at)
+            whole = on.gateway.setup
+            without = f'", "http://127.0.0.1:{all_of_them[2].port}'
+            for count, setup in enumerate(
+                [whole, replace(whole, upstream=whole.upstream.replace(without, "")), whole]
+            ):
+                where.append({})
+                if count:
+                    on.gateway.setup = setup
+                    on.gateway.write()
+                    on.gateway.running.send_signal(signal.SIGHUP)
+
+                    async def is_applied(count: int = count) -> bool:
+                        return (await on.gateway.results()).get("applied") == count
+
+                    await on.gateway.until(is_applied)
+                await on.driver.run(replace(STEADY, users=400))
+                await on.drained()
+            first, second, third = where
+            both = first.keys() & second.keys()
+            moved = sum(first[key] != second[key] for key in both)
+            on.hold(2 not in second.values(), "a node that is gone got messages")
+            on.hold(all(first[key] in {2, second[key]} for key in both), "other keys moved")
+            allowed = MOVED + 3 * math.sqrt(MOVED * (1 - MOVED) / len(both))
+            on.hold(0 < moved <= allowed * len(both), f"{moved} of {len(both)} keys moved")
+            back = first.keys() & third.keys()
+            on.hold(all(first[key] == third[key] for key in back), "keys did not return")
+            await on.end()
+
+    uvloop.run(run())
+
+
+def test_d8_hot_partition(row: str, tmp_path: Path) -> None:
+    """All of the load is one node's: the others take what is more than a quarter over its share."""
+
+    async def run() -> None:
+        more = f'hash = "account"\nspill = {SPILL}\n'
+        async with nodes(row, tmp_path, more=more, one_shelf=False) as (on, all_of_them):
+            for sink in all_of_them:
+                sink.mode = Mode(delay=0.05)
+            await on.driver.run(replace(STEADY, users=1000))
+            books, shelves = on.driver.books, [sink.shelf for sink in all_of_them]
+
+            def complete() -> bool:
+                return books.acknowledged <= set().union(*(one.numbers for one in shelves))
+
+            await on.sink.until(complete)
+            most = [sink.shelf.most_open for sink in all_of_them]
+            bound = math.ceil(SPILL * CONCURRENCY / NODES)
+            on.hold(max(most) <= bound, f"open at once: {most}, bound {bound}")
+            on.hold(min(most) > 0, f"open at once: {most}")
+            for one in shelves[1:]:
+                on.sink.shelf.add(one)
+            await on.end(Bounds(ordered=False))
+
+    uvloop.run(run())

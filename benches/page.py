@@ -365,21 +365,25 @@ def _state(seen: dict[str, Any]) -> str:
 
 def _overload(seen: dict[str, Any]) -> str:
     if not seen:
-        return "Not part of this run: `benches/process/run.py --flood 6` measures it.\n"
+        return "Not part of this run: `benches/process/run.py --flood 1.5` measures it.\n"
     classes = ("pay", "refund", "authorisation", "user", "passing")
-    head = ("", "sent", "goodput", *classes, "taken ms", "refused ms", "late ms")
+    head = ("", "sent", "goodput", *classes, "taken ms", "refused ms", "slip")
     rows = []
     for name, target in seen.items():
         for flood in target["floods"]:
             shares = [f"{flood['classes'].get(one, 0):.0%}" for one in classes]
-            times = [_ms(flood[one]) for one in ("taken", "refused", "late")]
+            times = [_ms(flood[one]) for one in ("taken", "refused")]
             sent = f"{flood['times']:g} × {target['capacity']:,.0f}/s"
-            rows.append((f"wxgate, {name}", sent, f"{flood['goodput']:.0%}", *shares, *times))
+            goodput, slip = f"{flood['goodput']:.0%}", f"{flood['slip']:.1%}"
+            rows.append((f"wxgate, {name}", sent, goodput, *shares, *times, slip))
     told = (
-        "An open loop from another processor against a gateway that has one; *capacity* is the"
-        " highest rate at which nothing is refused. *Goodput* is what was acknowledged, of that;"
-        " then what was acknowledged of each class, and the median and 99th percentile from the"
-        " request's leaving to its answer. *Late* is the player's own delay."
+        "An open loop from another processor against a gateway that has one for all its threads;"
+        " *apart*: only the event loop is bound to it, granian's threads share the player's."
+        " *Capacity* is what is acknowledged a second in the best case, for as long as a flood"
+        " lasts; *goodput* is what was acknowledged, of that; then what was acknowledged of each"
+        " class, and the median, 90th and 99th percentile from the time at which a message was due"
+        " to its answer. What is refused is not sent again. *Slip* is the share of messages for"
+        " which the player itself was late."
     )
     return f"{_table(head, rows)}\n{told}\n"
 

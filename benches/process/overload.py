@@ -1,43 +1,42 @@
 """More than a gateway can take: what is acknowledged, what is refused, and how soon.
 
-The gateway has one processor to itself, whoever floods it and whoever takes its deliveries have
-another. Its capacity is the highest rate at which it acknowledges everything and delivers as much.
+The gateway has one processor to itself; the player of ``crates/wxload`` and whoever takes its
+deliveries have another. The loop is open: a message has its time, whatever became of others, and
+its latency runs from then. Capacity is what is acknowledged for as long as a flood lasts, at the
+rate of a ramp at which most was.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections import Counter
+import time
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from servers import HERE, PATH, Server, acknowledged, receiver, started
+from servers import PATH, Server, acknowledged, delivered_by, receiver, started
+from wechat import AES_KEY, APPID, TOKEN
 from wxgate.bench import usage
+from wxgate.bench.parts import Part, Played
+from wxgate.bench.plan import Leg, Run, play
 
 CONNECTIONS = 512
-TIMES = (1.0, 2.0, 3.0, 10.0)
-_SETTLE = 0.25
-"""Of each flood, until it counts: the level is found meanwhile."""
-_TAKEN = 200
-_STEPS = 0.85
-_WELL = 0.995
-
-
-class _Row(NamedTuple):
-    """What became of a message; times in seconds."""
-
-    kind: str
-    status: int
-    due: float
-    late: float
-    """Of the one who sends, not of the gateway."""
-    took: float
+TIMES = (1.0, 2.0, 3.0)
+_CLASSES = {
+    # Of a hundred messages; the names are those of wxgate's classes.
+    "pay": (("virtual_payment", 6.0),),
+    "refund": (("virtual_refund", 2.0),),
+    "authorisation": (("revocation", 2.0),),
+    "user": (("text", 75.0),),
+    "passing": (("location", 10.0), ("view", 5.0)),
+}
+_STEP = 1.2
+_STEPS = 10
+"""Of a ramp; it starts at a fifth of its last step."""
+_SETTLE = 0.4
+"""Of each flood's length, before it counts: the level is found meanwhile."""
 
 
 class _Target(NamedTuple):
@@ -46,93 +45,128 @@ class _Target(NamedTuple):
     name: str
     to: str
     too_much: float
+    more: str = ""
+    apart: bool = False
+    """Whether granian's threads may use the player's processor."""
+
+
+class _Gateway(NamedTuple):
+    """One that runs."""
+
+    pid: int
+    port: int
+    admin: int
 
 
 def run(seconds: float, times: tuple[float, ...] = TIMES) -> dict[str, object]:
-    """Find the capacity of each target, and then send so many times that."""
+    """Find the capacity of each target, then send so many times that, for ``seconds`` each."""
     spare = _pinned()
     seen = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         upstream = stack.enter_context(receiver(folder))
-        for at, target in enumerate(
-            (
-                _Target("to an HTTP service", f"http://127.0.0.1:{upstream}/", 7000.0),
-                _Target("to a Python handler of 1 ms", "python:handler:work", 1200.0),
-            )
-        ):
-            server = Server(target.name, to=target.to)
-            pid, port, _ = stack.enter_context(started(server, folder / str(at)))
-            acknowledged(port, 1)
-            for one in usage.family(pid):
-                _pin(one, spare)
-            seen[target.name] = _measured(port, target.too_much, seconds, times)
+        for at, target in enumerate(_targets(upstream)):
+            server = Server(target.name, to=target.to, more=target.more)
+            with started(server, folder / str(at)) as served:
+                gateway = _Gateway(*served)
+                acknowledged(gateway.port, 1)
+                for one in usage.family(gateway.pid):
+                    _pin(one, spare, apart=target.apart)
+                seen[target.name] = _measured(gateway, target.too_much, seconds, times)
     return seen
 
 
+def _targets(upstream: int) -> tuple[_Target, ...]:
+    service = f"http://127.0.0.1:{upstream}/"
+    handler = _Target(
+        "answered by a Python handler of 1 ms", "python:handler:work", 1200.0, 'reply = "wait"\n'
+    )
+    return (
+        handler,
+        _Target("to an HTTP service", service, 9000.0),
+        _Target("to an HTTP service, granian's threads apart", service, 9000.0, apart=True),
+    )
+
+
 def _measured(
-    port: int, too_much: float, seconds: float, times: tuple[float, ...]
+    gateway: _Gateway, too_much: float, seconds: float, times: tuple[float, ...]
 ) -> dict[str, object]:
-    numbers = count(2, int(too_much * max(times) * seconds) + 1)
-    rate = too_much
-    while rate > 1 and _taken(_flood(port, next(numbers), rate, seconds)) < _WELL:
-        rate *= _STEPS
-    floods = []
-    for factor in times:
-        rows = _flood(port, next(numbers), rate * factor, seconds)
-        floods.append({"times": factor, **_summary(rows, rate, seconds)})
-    return {"capacity": rate, "floods": floods}
+    """Its capacity is what it carries for a while, at the rate of which it took most at once."""
+    capacity = _capacity(gateway, too_much, seconds)
+    capacity *= _flood(gateway, 1.0, capacity, seconds)["goodput"]
+    floods = [_flood(gateway, factor, capacity, seconds) for factor in times]
+    return {"capacity": capacity, "floods": floods}
 
 
-def _taken(rows: list[_Row]) -> float:
-    settled = rows[int(len(rows) * _SETTLE) :]
-    return sum(row.status == _TAKEN for row in settled) / max(1, len(settled))
+def _capacity(gateway: _Gateway, too_much: float, seconds: float) -> float:
+    """The most that is acknowledged in a second, at whatever rate of a ramp."""
+    legs = [Leg(seconds / 4, too_much / _STEP**step) for step in reversed(range(_STEPS))]
+    seen = _play(gateway, legs)
+    return max(leg.latency.count / leg.seconds for leg in seen.legs if leg.latency)
 
 
-def _flood(port: int, first: int, rate: float, seconds: float) -> list[_Row]:
-    job = {
-        "port": port,
-        "path": PATH,
-        "first": first,
-        "messages": max(1, int(rate * seconds)),
-        "rate": rate,
-        "connections": CONNECTIONS,
-    }
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, str(HERE / "flood.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        print(json.dumps(job), file=process.stdin, flush=True)
-        assert process.stdout.readline() == "ready\n"
-        print("go", file=process.stdin, flush=True)
-        seen = process.stdout.readline()
-    assert seen, "the flood failed: see its message above"
-    return [_Row(*row) for row in json.loads(seen)]
-
-
-def _summary(rows: list[_Row], capacity: float, seconds: float) -> dict[str, Any]:
-    settled = [row for row in rows if row.due >= seconds * _SETTLE]
-    taken = [row for row in settled if row.status == _TAKEN]
-    sent, through = Counter(row.kind for row in settled), Counter(row.kind for row in taken)
-    # Until the last answer: a flood that takes longer to work off was not borne.
-    span = max(row.due + row.late + row.took for row in settled) - seconds * _SETTLE
+def _flood(gateway: _Gateway, factor: float, capacity: float, seconds: float) -> dict[str, Any]:
+    before = delivered_by(gateway.admin)
+    rate = capacity * factor
+    cpu = usage.cpu_seconds(gateway.pid)
+    seen = _play(gateway, [Leg(seconds * _SETTLE, rate), Leg(seconds, rate)])
+    cpu = usage.cpu_seconds(gateway.pid) - cpu
+    counts = seen.counts
+    delivered = delivered_by(gateway.admin) - before
+    leg = seen.legs[1]
+    taken = leg.latency.count if leg.latency else 0
     return {
-        "goodput": len(taken) / span / capacity,
-        "classes": {kind: through[kind] / sent[kind] for kind in sent},
-        "taken": _percentiles([row.took for row in taken]),
-        "refused": _percentiles([row.took for row in settled if row.status != _TAKEN]),
-        "late": _percentiles([row.late for row in settled]),
+        "times": factor,
+        "goodput": taken / seconds / capacity,
+        "delivered": delivered / max(1, counts.acknowledged),
+        "classes": _classes(leg.parts),
+        "taken": _percentiles(leg.latency),
+        "refused": _percentiles(leg.refusals),
+        "broken": counts.broken + counts.unanswered,
+        "slip": seen.slip.share,
+        "cpu": cpu / seen.seconds,
+        "player": seen.cpu / seen.seconds,
     }
 
 
-def _percentiles(seconds: list[float]) -> list[float]:
-    """The median and the 99th, in milliseconds; nothing of nothing."""
-    ordered = sorted(seconds)
-    return [ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.99)] if ordered else []
+def _classes(parts: list[Any]) -> dict[str, float]:
+    """What part of each class got through."""
+    counted = iter(parts)
+    shares = {}
+    for name, kinds in _CLASSES.items():
+        of = [next(counted) for _ in kinds]
+        sent = sum(part.messages for part in of)
+        shares[name] = sum(part.acknowledged for part in of) / max(1, sent)
+    return shares
+
+
+def _percentiles(latency: Any) -> list[float]:  # noqa: ANN401 (a Latency or None)
+    """The median, the 90th and the 99th, in milliseconds; nothing of nothing."""
+    return [latency.p50, latency.p90, latency.p99] if latency else []
+
+
+def _play(gateway: _Gateway, legs: list[Leg]) -> Any:  # noqa: ANN401 (a Seen)
+    account = Played(
+        name=PATH.rpartition("/")[2],
+        style="official_xml",
+        receiver=APPID,
+        token=TOKEN,
+        aes_key=AES_KEY,
+    )
+    kinds = [part for parts in _CLASSES.values() for part in parts]
+    return play(
+        Run(
+            address=f"127.0.0.1:{gateway.port}",
+            accounts=[account],
+            mix=[Part(account.name, what, share) for what, share in kinds],
+            legs=legs,
+            connections=CONNECTIONS,
+            # What is refused is not sent again: the load is as many times the capacity as it says.
+            tries=1,
+            skew=0.0,
+            epoch=int(time.time()),
+        )
+    )
 
 
 def _pinned() -> set[int]:
@@ -142,7 +176,14 @@ def _pinned() -> set[int]:
     return {all_of_them[0]}
 
 
-def _pin(pid: int, processors: set[int]) -> None:
-    """Have all threads of a process run there."""
+def _pin(pid: int, processors: set[int], *, apart: bool) -> None:
+    """Have all threads of a process run there; ``apart``: only the first, which runs the loop."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), processors)
+        if not apart or thread.name == str(pid):
+            os.sched_setaffinity(int(thread.name), processors)
+        else:
+            os.sched_setaffinity(int(thread.name), range(os.cpu_count() or 1))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{run(float(sys.argv[1]) if sys.argv[1:] else 4.0)}\n")

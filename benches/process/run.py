@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--starts", type=int, default=15)
     parser.add_argument("--backlog", type=int, default=200_000)
-    parser.add_argument("--flood", type=float, default=6.0, help="seconds of each; 0: none")
+    parser.add_argument("--flood", type=float, default=1.5, help="seconds of each; 0: none")
     parser.add_argument("--only", metavar="PART", action="append")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

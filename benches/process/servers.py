@@ -37,7 +37,7 @@ token = ["env:SHOP_TOKEN"]
 aes_key = ["env:SHOP_AES_KEY"]
 [[route]]
 to = "{to}"
-"""
+{more}"""
 _ENVIRONMENT = {
     "SHOP_TOKEN": TOKEN,
     "SHOP_AES_KEY": AES_KEY,
@@ -62,6 +62,8 @@ class Server:
     name: str
     to: str | None = None
     command: tuple[str, ...] = ()
+    more: str = ""
+    """Further lines of its route."""
 
 
 def servers(upstream: int) -> list[Server]:
@@ -100,13 +102,14 @@ def taken(port: int) -> int:
 def delivered(admin: int, count: int, within: float = WITHIN) -> None:
     """Wait until a gateway has delivered ``count`` messages in all."""
     until = time.monotonic() + within
-    while (told := _delivered(admin)) < count:
+    while (told := delivered_by(admin)) < count:
         assert time.monotonic() < until, f"acknowledged {count}, delivered {told}"
         time.sleep(0.002)
     assert told == count, "delivered more than was acknowledged"
 
 
-def _delivered(admin: int) -> int:
+def delivered_by(admin: int) -> int:
+    """How many messages a gateway has delivered so far, by its own count."""
     with socket.create_connection(("127.0.0.1", admin), timeout=WITHIN) as connection:
         connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
         text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
@@ -120,7 +123,7 @@ def started(server: Server, folder: Path) -> Iterator[tuple[int, int, int]]:
     port, admin = free_port(), free_port()
     command = [*server.command, "--port", str(port)]
     if server.to is not None:
-        text = _CONFIG.format(port=port, admin=admin, appid=APPID, to=server.to)
+        text = _CONFIG.format(port=port, admin=admin, appid=APPID, to=server.to, more=server.more)
         (folder / "wxgate.toml").write_text(text)
         command = [str(_BIN / "wxgate"), "serve"]
     with _running(command, folder) as pid:

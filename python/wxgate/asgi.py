@@ -52,6 +52,8 @@ async def _answer(state: State, scope: Message, receive: Receive) -> Answer:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:
         return state.pipeline.refuse(path, "request.stalled")
+    finally:
+        state.pipeline.has_read()
     headers = []
     if state.pipeline.wants_headers(path):
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
     from wxgate.asgi import Message, Receive, Send
+    from wxgate.guard.shedder import Shedder
     from wxgate.sinks.function import Handler
 
 
@@ -67,6 +68,11 @@ class Gateway:
             if self._state is None:
                 self._state = await open_state(self.settings, self._handlers, self.shared)
             return self._state
+
+    @property
+    def shedder(self) -> Shedder | None:
+        """Who refuses requests before the loop hears of them, once it has started."""
+        return None if self._state is None else self._state.turnstile.shedder
 
     async def reload(self, settings: Settings | Path | str | None = None) -> bool:
         """Go on under another configuration, that of the same file unless another is given.

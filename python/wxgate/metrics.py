@@ -109,9 +109,9 @@ class Counters:
         """Count by a layout of the same size, in which every name keeps its row."""
         self._layout = layout
 
-    def add(self, account: str, column: str) -> None:
-        """Count one."""
-        self._own[self._layout.at(account, column)] += 1
+    def add(self, account: str, column: str, count: int = 1) -> None:
+        """Count one, or so many."""
+        self._own[self._layout.at(account, column)] += count
 
     def tally(self, destination: str, delivered: int, retried: int, buried: int) -> None:
         """Count what became of deliveries to a destination, by its name."""

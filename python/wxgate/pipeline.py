@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from wxgate.turnstile import Turnstile
 
 _PREFIX = "/cb/"
+_NEVER_UNREAD = {"pay", "pay_v2", "wecom_suite", "component", "partner"}
+"""Kinds of accounts whose calls are money, tickets and authorisations, or what partners ask."""
 _FOR_THE_REST_S = 1.0
 """Of the time of a stop: for answers to go out, deliveries to end, files to be closed."""
 _GLANCE_S = 0.02
@@ -58,13 +60,13 @@ class Pipeline:
         self._counters = counters
         self._refusals = refusals
         self._turnstile = turnstile
-        self._overloaded: Answer = generation.core.refusal("admit.overloaded")
         self._shares = Shares()
         self._loop = asyncio.get_running_loop()
         self.reading = tasks(self._loop, generation.settings.server.body_timeout)
         """Bodies that are being read."""
         self._waiting: dict[float, Waits] = {}
         """Of each budget, who waits."""
+        turnstile.shed = self._shed
         self.apply(generation)
         self._stopping = stopping
         self._closing = False
@@ -89,6 +91,10 @@ class Pipeline:
         self._budgets = generation.budgets
         self._with_headers = generation.with_headers
         self.wants_peer, self._with_forwarded = self._core.needs_source()
+        self._overloaded: Answer = generation.core.refusal("admit.overloaded")
+        accounts = dict(generation.core.accounts())
+        exempt = (name for name, kind in accounts.items() if kind in _NEVER_UNREAD)
+        self._turnstile.shedder.apply(accounts, exempt, self._overloaded)
         server = generation.settings.server
         self._shares.resize(server.max_in_flight, alone=generation.is_for_one)
         self.max_body = server.max_body
@@ -107,14 +113,13 @@ class Pipeline:
         return bool(self._with_headers) and _place(path)[0] in self._with_headers
 
     def refuses_unread(self, path: str) -> Answer | None:
-        """Refuse a request before it is read, if there are far too many; those of Pay never."""
-        if not self._turnstile.pressed:
-            return None
-        account = _place(path)[0]
-        if account in self._with_headers or self._turnstile.reads():
-            return None
-        self._note(account, "admit.overloaded")
-        return self._overloaded
+        """Refuse a request before it is read, where the server has not asked before."""
+        shedder = self._turnstile.shedder
+        return None if shedder.asked or not shedder.refuses(path) else shedder.answer
+
+    def has_read(self) -> None:
+        """Note that a request has been read, or cannot be."""
+        self._turnstile.shedder.begin()
 
     async def answer(
         self,
@@ -297,6 +302,11 @@ class Pipeline:
     def _refuse(self, account: str, code: str) -> Answer:
         self._note(account, code)
         return self._core.refusal(code)
+
+    def _shed(self, account: str, count: int) -> None:
+        """Note what was refused unread."""
+        self._counters.add(account, "admit.overloaded", count)
+        self._refusals.note(account or "-", "admit.overloaded", count)
 
     def _note(self, account: str, code: str) -> None:
         self._counters.add(account, code)

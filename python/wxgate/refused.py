@@ -28,14 +28,15 @@ class RefusalLog:
         """Start with nothing seen."""
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def note(self, account: str, code: str) -> None:
-        """Log a refusal, or count it for the next line; the configuration bounds the keys."""
+    def note(self, account: str, code: str, count: int = 1) -> None:
+        """Log refusals, or count them for the next line; the configuration bounds the keys."""
         now = time.monotonic()
         last, left_out = self._seen.get((account, code), (-1.0, 0))
         if now - last < 1.0:
-            self._seen[account, code] = (last, left_out + 1)
+            self._seen[account, code] = (last, left_out + count)
             return
         self._seen[account, code] = (now, 0)
         level = logging.DEBUG if code in _QUIET else logging.WARNING
+        left_out += count - 1
         more = f" (and {left_out} more)" if left_out else ""
         _LOG.log(level, "account %s: %s%s", account, code, more)

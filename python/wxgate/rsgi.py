@@ -47,6 +47,8 @@ async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
         return state.pipeline.refuse(path, "request.too_large")
     except TimeoutError:
         return state.pipeline.refuse(path, "request.stalled")
+    finally:
+        state.pipeline.has_read()
     headers = []
     if state.pipeline.wants_headers(path):
         headers = _headers(scope)

@@ -30,6 +30,7 @@ from wxgate.history import SIZE, History
 from wxgate.lifespan import Shared
 from wxgate.respawn import RespawningServer
 from wxgate.rows import Rows
+from wxgate.scheduler import stand
 from wxgate.subordinate import Subordinate
 from wxgate.supervisor import Supervisor
 from wxgate.watch import Watch
@@ -165,6 +166,8 @@ class _Worker:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start, and let in what has waited once the loop runs for good."""
         self._gateway.__rsgi_init__(loop)
+        if (shedder := self._gateway.shedder) is not None:
+            stand(shedder)
         number = self._gateway.shared.number
         self._subordinate = Subordinate(loop, self._gateway, self._door.knock(), number)
         loop.call_soon(signals.release_stops)

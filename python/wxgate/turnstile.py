@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from wxgate.guard.overload import LEVELS, Overload, OverloadRules, refused_from
+from wxgate.guard.shedder import Shedder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,10 @@ _TRIES = 4
 """Deliveries open at once to each destination while it is pressed."""
 _BEAT = 0.002
 """Seconds between two looks at how late the loop is, while it is pressed."""
+_SWITCH = 0.0001
+"""Seconds after which the loop lends out the GIL, while it is pressed: whoever refuses needs it."""
+_SWITCH_CALM = 0.005
+"""Python's own."""
 _EPOCH_S = 3600
 """How long users keep their levels."""
 
@@ -64,9 +69,12 @@ class Turnstile:
         self._clock = clock
         self._wall = wall
         self._queue: deque[tuple[float, asyncio.Future[None]]] = deque()
-        self._due = 0.0
-        self._longest = self._turned = 0.0
-        self._turns = 0
+        self.shedder = Shedder(self._queue)
+        self.shed: Callable[[str, int], None] = _unheard
+        """Told of what was refused unread: the account, and how many."""
+        self._due = self._let_in_at = 0.0
+        self._each = _EACH_TURN
+        self._longest = 0.0
         self._epoch = 0
         self.pressed = False
         self.tries = sys.maxsize
@@ -90,21 +98,15 @@ class Turnstile:
             "pressed": self.pressed,
             "queued": len(self._queue),
             "refuses_from": None if overload.level >= LEVELS else refused_from(overload.level),
-            "reads": round(overload.read, 2),
+            "reads_ahead": overload.ahead[1] if self.pressed else None,
         }
 
     def turned(self, seconds: float) -> None:
         """Note how long a turn of the loop took, as far as that is known."""
-        self._turns += 1
-        self._turned += seconds
         if seconds > self._longest:
             self._longest = seconds
             if seconds > self._long and not self.pressed:
                 self._press()
-
-    def reads(self) -> bool:
-        """Whether a request is to be read; to be asked while pressed."""
-        return self._overload.read >= 1.0 or self._overload.reads()
 
     def admits(self, message: Received) -> bool:
         """Whether a message may take its turn; to be asked while pressed."""
@@ -113,6 +115,7 @@ class Turnstile:
     async def turn(self) -> None:
         """Wait for the turn of a message that was admitted."""
         if not self._queue:
+            self._let_in_at = self._clock()
             self._loop.call_soon(self._let_in)
         future = self._loop.create_future()
         self._queue.append((self._clock(), future))
@@ -121,7 +124,11 @@ class Turnstile:
     def _let_in(self) -> None:
         now = self._clock()
         queue = self._queue
-        for _ in range(min(_EACH_TURN, len(queue))):
+        # Few where each takes long: a turn that is short again is what all others wait for.
+        long = now - self._let_in_at > _LONG
+        self._let_in_at = now
+        self._each = max(1, self._each // 2) if long else min(_EACH_TURN, self._each + 1)
+        for _ in range(min(self._each, len(queue))):
             since, future = queue.popleft()
             self._overload.served(now - since)
             if not future.done():
@@ -131,7 +138,9 @@ class Turnstile:
 
     def _press(self) -> None:
         self.pressed = True
-        self._turned, self._turns = 0.0, 0
+        self.shedder.room = self._overload.ahead
+        if self.shedder.asked:
+            sys.setswitchinterval(_SWITCH)
         self._due = self._clock()
         self.tries = _TRIES
         self._epoch = int(self._wall()) // _EPOCH_S
@@ -147,14 +156,22 @@ class Turnstile:
             self._loop.call_later(_BEAT, self._beat)
 
     def _end_window(self) -> None:
+        unread = 0
         oldest = self._clock() - self._queue[0][0] if self._queue else 0.0
-        turn = self._turned / self._turns if self._turns else 0.0
-        self._overload.end_window(_WINDOW, turn, oldest, len(self._queue))
-        calm = self._longest < _SHORT and not self._queue and self._overload.admits_all
-        self._longest = self._turned = 0.0
-        self._turns = 0
+        for account, count in self.shedder.told():
+            self.shed(account, count)
+            unread += count
+        self._overload.end_window(_WINDOW, oldest, len(self._queue), unread)
+        self.shedder.room = self._overload.ahead
+        calm = (
+            not unread and self._longest < _SHORT and not self._queue and self._overload.admits_all
+        )
+        self._longest = 0.0
         if calm:
             self.pressed = False
+            self.shedder.room = (sys.maxsize, sys.maxsize)
+            if self.shedder.asked:
+                sys.setswitchinterval(_SWITCH_CALM)
             self.tries = sys.maxsize
             self.relieved()
         else:
@@ -169,7 +186,11 @@ def turnstile_for(settings: Settings) -> Turnstile:
 
 
 def _rules(table: OverloadTable) -> OverloadRules:
-    return OverloadRules(wait=table.wait, down=table.down, up=table.up, turn=table.turn)
+    return OverloadRules(wait=table.wait, down=table.down, up=table.up)
+
+
+def _unheard(account: str, count: int) -> None:
+    """Nobody counts them."""
 
 
 def _nothing() -> None:

@@ -51,6 +51,7 @@ def test_f1_flood(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path) as on:
             await on.driver.run(FLOOD)
+            on.hold(on.driver.books.refused > 0, "nothing was refused: it was no flood")
             _, report = await on.gateway.ready()
             on.hold(report["ready"], f"/readyz says {report}")
             await on.drained()

@@ -305,6 +305,28 @@ def test_a_gateway_of_the_teams_own_is_served(stage: Stage, tmp_path: Path) -> N
         assert asyncio.run(run()) == "你说：你好"
 
 
+def test_granian_asks_before_the_loop_hears_of_a_request(stage: Stage, tmp_path: Path) -> None:
+    """Where there is no room a stranger gets what everybody gets; a payment passes."""
+    (tmp_path / "full.py").write_text(
+        "from wxgate import Gateway\n"
+        "class Full(Gateway):\n"
+        "    async def open(self):\n"
+        "        state = await super().open()\n"
+        "        state.turnstile.shedder.room = (0, 0)\n"
+        "        return state\n"
+        "gateway = Full()\n"
+    )
+    with serving(stage, LOG, "", "--app", "full:gateway") as (served, theatre):
+
+        async def run() -> list[int]:
+            async with Wire(f"http://127.0.0.1:{served.listen}") as wire:
+                calls = [theatre.call(*one)[1] for one in (("shop", "text"), ("mch", "pay"))]
+                return [(await wire.exchange(call)).status for call in calls * 2]
+
+        first, second, *again = asyncio.run(run())
+        assert (first, second < 300, again[0]) == (503, True, 503)
+
+
 def test_a_configuration_that_cannot_be_used_names_every_problem(tmp_path: Path) -> None:
     """And nothing is served."""
     (tmp_path / "wxgate.toml").write_text('[server]\nport = 1\n[account.a]\nkind = "ofical"\n')

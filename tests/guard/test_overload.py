@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from wxgate.guard.overload import CLASSES, LEVELS, PER_CLASS, Overload, OverloadRules, refused_from
 
-RULES = OverloadRules(wait=0.02, down=0.05, up=0.01, turn=0.01)
+RULES = OverloadRules(wait=0.02, down=0.05, up=0.01)
 MIX = {"pay": 6, "refund": 2, "authorisation": 2, "user": 75, "passing": 15}
 
 
@@ -40,7 +40,7 @@ class Server:
                 self.backlog -= 1
             may_serve = min(may_serve, 1.0)
         oldest = self.backlog / self.capacity * 0.1
-        self.overload.end_window(0.1, 0.002, oldest, self.backlog)
+        self.overload.end_window(0.1, oldest, self.backlog, unread=0)
         return let_in
 
 
@@ -96,18 +96,30 @@ def test_the_most_important_level_is_always_let_in() -> None:
     overload = Overload(RULES)
     for _ in range(1000):
         overload.admits(0, 0)
-        overload.end_window(0.1, 5.0, 5.0, 9)
+        overload.end_window(0.1, 5.0, 9, unread=0)
     assert overload.level == 1
     assert overload.admits(0, 0)
 
 
-def test_where_reading_takes_too_long_less_is_read() -> None:
-    """Evenly, and as soon as turns are short again more of it."""
+def test_where_some_are_refused_unread_there_is_a_choice_among_the_rest() -> None:
+    """The least important fifth of what is read makes room for the others."""
+    server = Server(1000)
+    for _ in range(5):
+        for number in range(100):
+            server.overload.admits(number * LEVELS // 100, 0)
+        server.overload.end_window(0.1, 0.0, 0, unread=50)
+    assert server.overload.level == pytest.approx(0.8 * LEVELS, abs=8)
+    for _ in range(LEVELS):
+        server.window(500)
+    assert server.overload.admits_all
+
+
+def test_as_many_are_read_ahead_as_can_be_served_in_half_the_wait() -> None:
+    """So that what is read waits for as long as it may at most."""
     overload = Overload(RULES)
-    assert all(overload.reads() for _ in range(100))
-    for _ in range(4):
-        overload.end_window(0.1, 0.05, 0.0, 0)
-    assert sum(overload.reads() for _ in range(1000)) == pytest.approx(240, abs=1)
-    for _ in range(60):
-        overload.end_window(0.1, 0.001, 0.0, 0)
-    assert overload.admits_all
+    for _ in range(500):
+        overload.served(0.001)
+    overload.end_window(0.1, 0.0, 0, unread=0)
+    assert overload.ahead == (40, 50)
+    overload.end_window(0.1, 0.0, 0, unread=0)
+    assert overload.ahead == (40, 50)

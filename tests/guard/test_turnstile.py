@@ -89,3 +89,30 @@ def test_who_hangs_up_while_waiting_holds_up_nobody() -> None:
         await loop().rest()
 
     play(run())
+
+
+def test_what_is_refused_unread_is_told_and_keeps_it_pressed() -> None:
+    """Window by window; then all may wait again."""
+
+    async def run() -> None:
+        told: list[tuple[str, int]] = []
+        one = turnstile()
+        one.shed = lambda account, count: told.append((account, count))
+        shedder = one.shedder
+        shedder.apply(["shop", "mch"], ["mch"], (503, "text/plain", b""))
+        calm = sum(shedder.refuses("/cb/shop") for _ in range(100))
+        one.turned(0.05)
+        assert (calm, shedder.refuses("/cb/shop"), shedder.refuses("/cb/mch")) == (0, True, False)
+        await asyncio.sleep(0.15)
+        assert told == [("shop", 1)]
+        assert shedder.refuses("/cb/shop/wx1")
+        await asyncio.sleep(0.1)
+        assert (told, one.pressed) == ([("shop", 1)] * 2, True)
+        for _ in range(101):
+            shedder.begin()
+        assert not shedder.refuses("/cb/shop")
+        await loop().rest()
+        assert not one.pressed
+        assert sum(shedder.refuses("/cb/shop") for _ in range(100)) == 0
+
+    play(run())

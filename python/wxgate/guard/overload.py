@@ -20,11 +20,15 @@ _USERS = CLASSES.index("user") * PER_CLASS
 _LEAST_ROOM = 32
 _URGENT_ROOM = 4
 """As many times longer may the queue be for what comes before users' messages."""
+_CHOICE = 0.2
+"""Of what is read while others are refused unread, so much is refused for its level."""
 _WAITS = 2
 """For so many times the wait that is allowed on average the queue has room."""
-_LEAST_READ = 0.02
-_READ_LESS = 0.7
-_READ_MORE = 1.1
+_AHEAD = 0.5
+"""For so many times it, what is unread included: then the rest is refused unread."""
+_UNREAD = 0.4
+"""For so many times it, what is unread alone."""
+_LEAST_AHEAD, _LEAST_UNREAD = 16, 8
 
 
 def refused_from(level: int) -> str:
@@ -42,23 +46,20 @@ class OverloadRules(msgspec.Struct, frozen=True, kw_only=True):
     """By which share less is let in after a window in which there was too much."""
     up: float = 0.03
     """By which share more after one in which there was not."""
-    turn: float = 0.01
-    """Seconds of a turn of the event loop, on average, above which fewer requests are read."""
 
 
 class Overload:
     """The level of admission, and what is counted to move it."""
 
     __slots__ = (
-        "_credit",
         "_in",
         "_room",
         "_rules",
         "_seen",
         "_served",
         "_waited",
+        "ahead",
         "level",
-        "read",
     )
 
     def __init__(self, rules: OverloadRules) -> None:
@@ -66,9 +67,11 @@ class Overload:
         self._rules = rules
         self.level = LEVELS
         """Messages of this level and above are refused."""
-        self.read = 1.0
-        """The share of requests that are read at all: to refuse the others costs least."""
-        self._credit = 0.0
+        self.ahead = (_LEAST_ROOM, _LEAST_ROOM)
+        """How many may wait to be read, and together with those who wait for their turn.
+
+        To refuse all others unread costs least.
+        """
         self._room = _LEAST_ROOM
         self._start_window()
 
@@ -85,15 +88,7 @@ class Overload:
     @property
     def admits_all(self) -> bool:
         """Whether nothing is refused."""
-        return self.level >= LEVELS and self.read >= 1.0
-
-    def reads(self) -> bool:
-        """Whether a request is read, or refused as it comes: evenly, so that a retry may pass."""
-        self._credit += self.read
-        if self._credit < 1.0:
-            return False
-        self._credit -= 1.0
-        return True
+        return self.level >= LEVELS
 
     def admits(self, level: int, queued: int) -> bool:
         """Whether a message may queue behind so many others; each is asked for once.
@@ -112,25 +107,29 @@ class Overload:
         self._served += 1
         self._waited += waited
 
-    def end_window(self, seconds: float, turn: float, oldest: float, queued: int) -> None:
-        """Move level and share after a window of so many seconds.
+    def end_window(self, seconds: float, oldest: float, queued: int, unread: int) -> None:
+        """Move the level after a window of so many seconds.
 
-        ``turn`` is how long a turn of the loop took on average, ``oldest`` for how long what
-        queues first has queued by now, and ``queued`` how many do.
+        ``oldest`` says for how long what queues first has queued by now, ``queued`` how many do,
+        and ``unread`` how many requests were refused without being read.
         """
-        if turn > self._rules.turn:
-            self.read = max(_LEAST_READ, self.read * _READ_LESS)
-        else:
-            self.read = min(1.0, self.read * _READ_MORE)
         waited = max(self._waited / self._served if self._served else 0.0, oldest)
         if waited > self._rules.wait:
             # Part of the next window belongs to those who queue already.
             few = self._served * (1 - self._rules.down) - queued / 4
             self._lower(max(few, self._served / 2))
+        elif unread and (few := (1 - _CHOICE) * sum(self._seen)) < self._in:
+            # Of many some are read only to be refused: so that there is a choice at all.
+            self._lower(few)
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
         if self._served:
-            self._room = max(_LEAST_ROOM, round(_WAITS * self._rules.wait * self._served / seconds))
+            waits = self._rules.wait * self._served / seconds
+            self._room = max(_LEAST_ROOM, round(_WAITS * waits))
+            self.ahead = (
+                max(_LEAST_UNREAD, round(_UNREAD * waits)),
+                max(_LEAST_AHEAD, round(_AHEAD * waits)),
+            )
         self._start_window()
 
     def _lower(self, few: float) -> None:

@@ -21,14 +21,6 @@ class Overload(Table, frozen=True, kw_only=True):
             description="Seconds of queueing, on average, above which less is taken.",
         ),
     ] = 0.02
-    turn: Annotated[
-        float,
-        Meta(
-            gt=0,
-            le=5,
-            description="Seconds of a loop's turn, on average, above which fewer are read.",
-        ),
-    ] = 0.01
     down: Annotated[
         float, Meta(gt=0, lt=1, description="Share by which less is taken after each 0.1 s.")
     ] = 0.05

@@ -33,6 +33,8 @@ _SHORT = 0.002
 """Seconds that no turn may take for a whole window before it is pressed no longer."""
 _WINDOW = 0.1
 """Seconds after which the level moves, while it is pressed."""
+_BUSY = 0.7
+"""So much of a window's time a process that has no time left spends on a processor."""
 _EACH_TURN = 8
 """Messages that begin with each turn while it is pressed."""
 _TRIES = 4
@@ -58,16 +60,19 @@ class Turnstile:
         enabled: bool = True,
         clock: Callable[[], float] = time.perf_counter,
         wall: Callable[[], float] = time.time,
+        cpu: Callable[[], float] = time.process_time,
     ) -> None:
         """Not pressed, and never so unless ``enabled``.
 
-        ``clock`` and ``wall`` tell seconds, the latter since 1970.
+        ``clock`` and ``wall`` tell seconds, the latter since 1970, ``cpu`` those of a processor.
         """
         self.enable(enabled=enabled)
         self._loop = loop
         self._overload = overload
         self._clock = clock
         self._wall = wall
+        self._cpu = cpu
+        self._spent = 0.0
         self._queue: deque[tuple[float, asyncio.Future[None]]] = deque()
         self.shedder = Shedder(self._queue)
         self.shed: Callable[[str, int], None] = _unheard
@@ -141,6 +146,7 @@ class Turnstile:
         self.shedder.room = self._overload.ahead
         if self.shedder.asked:
             sys.setswitchinterval(_SWITCH)
+        self._spent = self._cpu()
         self._due = self._clock()
         self.tries = _TRIES
         self._epoch = int(self._wall()) // _EPOCH_S
@@ -161,7 +167,9 @@ class Turnstile:
         for account, count in self.shedder.told():
             self.shed(account, count)
             unread += count
-        self._overload.end_window(_WINDOW, oldest, len(self._queue), unread)
+        spent, self._spent = self._spent, self._cpu()
+        busy = self._spent - spent > _BUSY * _WINDOW
+        self._overload.end_window(_WINDOW, oldest, len(self._queue), unread=unread, busy=busy)
         self.shedder.room = self._overload.ahead
         calm = (
             not unread and self._longest < _SHORT and not self._queue and self._overload.admits_all

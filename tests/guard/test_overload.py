@@ -40,7 +40,7 @@ class Server:
                 self.backlog -= 1
             may_serve = min(may_serve, 1.0)
         oldest = self.backlog / self.capacity * 0.1
-        self.overload.end_window(0.1, oldest, self.backlog, unread=0)
+        self.overload.end_window(0.1, oldest, self.backlog, unread=0, busy=True)
         return let_in
 
 
@@ -96,7 +96,7 @@ def test_the_most_important_level_is_always_let_in() -> None:
     overload = Overload(RULES)
     for _ in range(1000):
         overload.admits(0, 0)
-        overload.end_window(0.1, 5.0, 9, unread=0)
+        overload.end_window(0.1, 5.0, 9, unread=0, busy=True)
     assert overload.level == 1
     assert overload.admits(0, 0)
 
@@ -107,7 +107,7 @@ def test_where_some_are_refused_unread_there_is_a_choice_among_the_rest() -> Non
     for _ in range(5):
         for number in range(100):
             server.overload.admits(number * LEVELS // 100, 0)
-        server.overload.end_window(0.1, 0.0, 0, unread=50)
+        server.overload.end_window(0.1, 0.0, 0, unread=50, busy=True)
     assert server.overload.level == pytest.approx(0.8 * LEVELS, abs=8)
     for _ in range(LEVELS):
         server.window(500)
@@ -119,7 +119,10 @@ def test_as_many_are_read_ahead_as_can_be_served_in_half_the_wait() -> None:
     overload = Overload(RULES)
     for _ in range(500):
         overload.served(0.001)
-    overload.end_window(0.1, 0.0, 0, unread=0)
+    overload.end_window(0.1, 0.0, 0, unread=0, busy=True)
     assert overload.ahead == (40, 50)
-    overload.end_window(0.1, 0.0, 0, unread=0)
+    overload.end_window(0.1, 0.0, 0, unread=0, busy=True)
     assert overload.ahead == (40, 50)
+    for _ in range(9):
+        overload.end_window(0.1, 0.0, 0, unread=0, busy=False)
+    assert overload.ahead == (512, 512)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def turnstile(relieved: Callable[[], None] = lambda: None) -> Turnstile:
     """One whose clock is that of the test."""
-    one = Turnstile(loop(), Overload(OverloadRules()), clock=loop().time, wall=loop().time)
+    clock = loop().time
+    one = Turnstile(loop(), Overload(OverloadRules()), clock=clock, wall=clock, cpu=clock)
     one.relieved = relieved
     return one
 
@@ -100,7 +101,7 @@ def test_what_is_refused_unread_is_told_and_keeps_it_pressed() -> None:
         one.shed = lambda account, count: told.append((account, count))
         shedder = one.shedder
         shedder.apply(["shop", "mch"], ["mch"], (503, "text/plain", b""))
-        calm = sum(shedder.refuses("/cb/shop") for _ in range(100))
+        calm = sum(shedder.refuses("/cb/shop") for _ in range(512))
         one.turned(0.05)
         assert (calm, shedder.refuses("/cb/shop"), shedder.refuses("/cb/mch")) == (0, True, False)
         await asyncio.sleep(0.15)
@@ -108,7 +109,7 @@ def test_what_is_refused_unread_is_told_and_keeps_it_pressed() -> None:
         assert shedder.refuses("/cb/shop/wx1")
         await asyncio.sleep(0.1)
         assert (told, one.pressed) == ([("shop", 1)] * 2, True)
-        for _ in range(101):
+        for _ in range(513):
             shedder.begin()
         assert not shedder.refuses("/cb/shop")
         await loop().rest()

@@ -29,6 +29,8 @@ _AHEAD = 0.5
 _UNREAD = 0.4
 """For so many times it, what is unread alone."""
 _LEAST_AHEAD, _LEAST_UNREAD = 16, 8
+_ROOMY = 512
+"""So many may wait unread as long as nobody knows what can be served."""
 
 
 def refused_from(level: int) -> str:
@@ -67,7 +69,7 @@ class Overload:
         self._rules = rules
         self.level = LEVELS
         """Messages of this level and above are refused."""
-        self.ahead = (_LEAST_ROOM, _LEAST_ROOM)
+        self.ahead = (_ROOMY, _ROOMY)
         """How many may wait to be read, and together with those who wait for their turn.
 
         To refuse all others unread costs least.
@@ -107,11 +109,14 @@ class Overload:
         self._served += 1
         self._waited += waited
 
-    def end_window(self, seconds: float, oldest: float, queued: int, unread: int) -> None:
+    def end_window(
+        self, seconds: float, oldest: float, queued: int, *, unread: int, busy: bool
+    ) -> None:
         """Move the level after a window of so many seconds.
 
         ``oldest`` says for how long what queues first has queued by now, ``queued`` how many do,
-        and ``unread`` how many requests were refused without being read.
+        ``unread`` how many requests were refused without being read, and ``busy`` whether there
+        was as good as no time left in it.
         """
         waited = max(self._waited / self._served if self._served else 0.0, oldest)
         if waited > self._rules.wait:
@@ -126,10 +131,14 @@ class Overload:
         if self._served:
             waits = self._rules.wait * self._served / seconds
             self._room = max(_LEAST_ROOM, round(_WAITS * waits))
-            self.ahead = (
-                max(_LEAST_UNREAD, round(_UNREAD * waits)),
-                max(_LEAST_AHEAD, round(_AHEAD * waits)),
-            )
+            if busy or waited > self._rules.wait:
+                self.ahead = (
+                    max(_LEAST_UNREAD, round(_UNREAD * waits)),
+                    max(_LEAST_AHEAD, round(_AHEAD * waits)),
+                )
+        if not busy and waited <= self._rules.wait:
+            # What was served says nothing of what could be.
+            self.ahead = (min(2 * self.ahead[0], _ROOMY), min(2 * self.ahead[1], _ROOMY))
         self._start_window()
 
     def _lower(self, few: float) -> None:

@@ -170,7 +170,7 @@ bench: setup benches/core/Cargo.lock ## everything, some minutes; writes benches
 	@$(BIN)/python benches/report.py
 
 .PHONY: bench-quick
-bench-quick: setup benches/core/Cargo.lock ## the same in a minute, roughly; writes nothing
+bench-quick: setup benches/core/Cargo.lock ## the same in two minutes, roughly; writes nothing
 	@$(BIN)/python benches/report.py --quick
 
 # The lock of the benches starts as ours, so that what is measured is what is shipped.

@@ -243,7 +243,7 @@ def _machine(results: Results) -> str:
         ("Python", platform.python_version()),
         ("Rust", results.rust),
         ("beside wxgate", versions),
-        ("commands", "`make bench`; `make bench-quick` takes a minute and writes nothing"),
+        ("commands", "`make bench`; `make bench-quick` takes two minutes and writes nothing"),
     ]
     return _table(("", ""), rows)
 

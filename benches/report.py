@@ -1,6 +1,6 @@
 """Run every bench in rounds and write the page: ``make bench``.
 
-``--quick`` takes a minute and prints the page instead. ``--only PART`` measures that part again and
+``--quick`` takes two minutes and prints the page instead. ``--only PART`` measures that part again and
 leaves the others as they were; ``--page`` runs nothing. Raw results lie in ``.cache/bench``.
 """
 

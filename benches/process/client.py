@@ -2,7 +2,8 @@
 
 Reads a job from its input, builds every request beforehand, says ``ready``, waits for ``go``, sends
 all, and writes what it saw. Every message has an id and a nonce of its own; every answer is
-checked. Its own cost is not part of any result: only the server's CPU time is reported.
+checked. What is refused for want of capacity, as where other programs have the processor, is sent
+again. Its own cost is not part of any result: only the server's CPU time is reported.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from wechat import SIZES, push
 
 _SUCCESS = b"success"
+_REFUSED = 503
+_AGAIN_S = 0.01
 
 
 class WrongAnswerError(Exception):
@@ -54,6 +57,7 @@ class _Connection(asyncio.Protocol):
         self._requests = requests
         self._done = done
         self._received = b""
+        self._request = b""
 
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport
@@ -66,6 +70,10 @@ class _Connection(asyncio.Protocol):
         got = answer(self._received)
         if got is None:
             return
+        if got[0] == _REFUSED:
+            self._received = b""
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._send)
+            return
         if got != (200, _SUCCESS):
             self._fail(WrongAnswerError(f"{got[0]}: {got[1][:80]!r}"))
             return
@@ -77,9 +85,13 @@ class _Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         if self._requests:
-            self._transport.write(self._requests.pop())
+            self._request = self._requests.pop()
+            self._send()
         elif not self._done.done():
             self._done.set_result(None)
+
+    def _send(self) -> None:
+        self._transport.write(self._request)
 
     def _fail(self, error: Exception) -> None:
         if not self._done.done():

@@ -1,7 +1,7 @@
 """Run every bench in rounds and write the page: ``make bench``.
 
-``--quick`` takes two minutes and prints the page instead. ``--only PART`` measures that part again and
-leaves the others as they were; ``--page`` runs nothing. Raw results lie in ``.cache/bench``.
+``--quick`` takes two minutes and prints the page instead. ``--only PART`` measures that part again
+and leaves the others as they were; ``--page`` runs nothing. Raw results lie in ``.cache/bench``.
 """
 
 from __future__ import annotations

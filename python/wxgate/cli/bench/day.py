@@ -100,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
         return refuse(str(error))
     except RedisError as error:
         return refuse(f"{args.redis} cannot be used: {error}")
+    except KeyboardInterrupt:
+        say("stopped before its end")
+        return 1
     finally:
         signal.signal(signal.SIGTERM, before)
     return tell(args, played, books.lines(played), books.faults(played))

@@ -134,7 +134,9 @@ def test_the_source_archive_holds_what_builds(sdist: Path, project_files: list[P
     wanted |= {
         path.as_posix()
         for path in project_files
-        if path.is_relative_to("python") or path.match("crates/*/Cargo.toml") or "src" in path.parts
+        if path.is_relative_to("python")
+        or path.match("crates/*/Cargo.toml")
+        or (path.is_relative_to("crates") and "src" in path.parts)
     }
     assert wanted <= names
     others = {name for name in names - wanted if not name.startswith("crates/")}

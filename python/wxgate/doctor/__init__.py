@@ -1,4 +1,4 @@
-"""What keeps WeChat's calls from arriving: keys, clock, shared state, destinations, listeners."""
+"""What keeps WeChat's calls from arriving: keys, clock, Redis, destinations, listeners."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wxgate.doctor.accounts import accounts
 from wxgate.doctor.clock import clock
 from wxgate.doctor.finding import Finding, Verdict
 from wxgate.doctor.network import destinations, listeners
-from wxgate.doctor.state import state
+from wxgate.doctor.redis import redis
 from wxgate.settings import core_problems
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def examine(settings: Settings, now: int) -> list[Finding]:
         *accounts(settings, now),
         *(core or [Finding("ok", "core", "compiles every account and route")]),
         clock(),
-        *asyncio.run(state(settings)),
+        *asyncio.run(redis(settings)),
         *asyncio.run(destinations(settings)),
         *asyncio.run(listeners(settings)),
     ]

@@ -67,6 +67,7 @@ if tonumber(redis.call('HGET', KEYS[1], 'partitions') or '0') < tonumber(ARGV[1]
 end
 return 1
 """)
+SCRIPTS = (_APPEND, _ABOUT)
 
 
 class Record(NamedTuple):

@@ -18,7 +18,7 @@ class Script:
 
     def __init__(self, source: str) -> None:
         """Compute the digest."""
-        self._source = source
+        self.source = source
         self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(
@@ -28,4 +28,4 @@ class Script:
         try:
             return await client.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await client.eval(self._source, len(keys), *keys, *arguments)
+            return await client.eval(self.source, len(keys), *keys, *arguments)

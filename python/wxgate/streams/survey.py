@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Of each group, what comes first of that which it has not finished: its oldest pending entry, else
 # the one after the last that it was given. The least of these is the first that must stay.
-_SURVEY = Script(
+SCRIPT = Script(
     TAIL
     + """
 local tail = tail_of(KEYS[1], KEYS[2], KEYS[3])
@@ -59,4 +59,4 @@ async def survey(client: Client, partition: Partition, writer: str, keep_ms: int
     Raises ``redis.RedisError``.
     """
     keys = [partition.entries, partition.tail(writer), partition.made]
-    return Survey(*await _SURVEY(client, keys, [keep_ms, TAIL_TTL_MS]))
+    return Survey(*await SCRIPT(client, keys, [keep_ms, TAIL_TTL_MS]))

@@ -13,7 +13,7 @@ from wxgate.stores.redis.session import Session, UnreachableError, logins, open_
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from wxgate.settings.redis import Redis
+    from wxgate.settings.redis import RedisPlace
     from wxgate.stores.redis.session import Address
 
 _SENTINEL_WITHIN_S = 0.3
@@ -23,7 +23,7 @@ _SENTINEL_WITHIN_S = 0.3
 class Place:
     """Finds the server, and connects to it."""
 
-    def __init__(self, settings: Redis, key: bytes) -> None:
+    def __init__(self, settings: RedisPlace, key: bytes) -> None:
         """Look for the primary that has ``key``, any of ours. Raises ``OSError`` for the CA."""
         self._url = settings.url
         self._key = key

@@ -15,7 +15,7 @@ from wxgate.stores.redis.call import SCRIPT
 from wxgate.stores.redis.link import Link, LostError
 
 if TYPE_CHECKING:
-    from wxgate.settings.redis import Redis
+    from wxgate.settings.redis import RedisPlace
     from wxgate.settings.secret import Secret
 
     Address = tuple[str, int]
@@ -77,7 +77,7 @@ class Session:
     address: Address
 
 
-def logins(settings: Redis) -> tuple[Login, Login]:
+def logins(settings: RedisPlace) -> tuple[Login, Login]:
     """Ours towards the servers, and towards Sentinels. Raises ``OSError`` for the CA file."""
     tls = None
     if settings.url.tls:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from wxcore import Envelope, _wxcore
 from wxgate import Gateway
 from wxgate.cli import COMMANDS, main
-from wxgate.dispatch import Board
+from wxgate.dispatch import Board, NodeBoard
 from wxgate.history import History
 from wxgate.metrics import Counters, Layout
 from wxgate.settings import core_blob, core_problems, load
@@ -306,7 +306,8 @@ def test_every_metric_is_explained() -> None:
     """The page of operations has them all, and no other."""
     page = Path("docs/operations.md")
     counters = Counters(Layout(["shop"], ["log:"], 1))
-    blocks = [*Board(["log:"], 1).render(), *Panel().render(), *History().render()]
+    boards = [*Board(["log:"], 1).render(), *NodeBoard([], 1).render()]
+    blocks = [*boards, *Panel().render(), *History().render()]
     shown = "\n".join([counters.render(), *blocks])
     rendered = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     assert set(re.findall(r"^\| `(wxgate_\w+)`", text_of(page), re.MULTILINE)) == rendered

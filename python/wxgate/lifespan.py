@@ -14,7 +14,7 @@ from wxcore import Claims as OwnClaims
 from wxgate.admin import Admin, Status
 from wxgate.admit import Admission
 from wxgate.current import Current
-from wxgate.dispatch import Board, Dispatcher
+from wxgate.dispatch import Board, Dispatcher, NodeBoard
 from wxgate.dispatch.build import plan
 from wxgate.dispatch.dead import FILE, Dead
 from wxgate.flights import Flights
@@ -55,6 +55,7 @@ class Shared(msgspec.Struct, frozen=True):
     stop: int | None = None
     """A descriptor that becomes, and stays, readable with that byte."""
     board: memoryview | None = None
+    nodes: memoryview | None = None
     """Where all workers show how their destinations stand."""
     store: memoryview | None = None
     """And how the store stands that they share with other machines, if there is one."""
@@ -90,6 +91,7 @@ class State(msgspec.Struct):
     """The journal's folder."""
     counters: Counters
     board: Board
+    nodes: NodeBoard
     claims: OwnClaims | SharedClaims
     store: RedisClaims | None
     """What is shared with other machines."""
@@ -123,9 +125,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     lend(made.places, place, raw_key(settings.journal))
     generation = build(Current(shared.number, settings, rows), handlers, made, journal)
     counters = Counters(rows.layout(generation.handlers), shared.counters, shared.worker)
-    board = Board(
-        rows.names(generation.handlers), rows.destination_rows, shared.board, shared.worker
-    )
+    board, nodes = _boards(rows, generation.handlers, shared)
     dead = Dead(Path(settings.journal.dir) / FILE, raw_key(settings.journal))
     turnstile = turnstile_for(settings)
     dispatcher = Dispatcher(
@@ -134,6 +134,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         dead=dead,
         tally=counters.tally,
         publish=board.publish,
+        cells=nodes.cells,
         pacing=(pacing := pacing_for(generation, counters)),
         pressure=turnstile,
     )
@@ -167,6 +168,7 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
         place,
         counters,
         board,
+        nodes,
         claims,
         store,
         admission,
@@ -189,6 +191,7 @@ def _status(state: State) -> Status:
         state.dispatcher,
         state.journal,
         state.board,
+        state.nodes,
         state.claims,
         state.store,
         state.recorder,
@@ -237,6 +240,14 @@ def _adopt_all(state: State, handlers: Sequence[Registered], pacing: Pacing | No
         dispatcher = Dispatcher(made.places, nodes=way.nodes, dead=state.dead, pacing=pacing)
         dispatcher.resume(journal, journal.orphans())
         state.adopted.append(Adopted(place, journal, dispatcher, way))
+
+
+def _boards(rows: Rows, handlers: Sequence[str], shared: Shared) -> tuple[Board, NodeBoard]:
+    names, worker = rows.names(handlers), shared.worker
+    return (
+        Board(names, rows.destination_rows, shared.board, worker),
+        NodeBoard(rows.nodes, rows.node_rows, shared.nodes, worker),
+    )
 
 
 def _history(shared: Shared) -> History:

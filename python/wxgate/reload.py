@@ -71,6 +71,7 @@ def apply(state: State, prepared: Prepared) -> None:
     handlers = generation.handlers
     state.counters.show(generation.rows.layout(handlers))
     state.board.show(generation.rows.names(handlers), generation.rows.destination_rows)
+    state.nodes.show(generation.rows.nodes)
     if prepared.nonces is not None:
         state.admission.remember_nonces(prepared.nonces)
     _limit(state, prepared)

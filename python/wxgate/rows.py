@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wxgate.settings import Settings
+    from wxgate.settings.route import Route
+
+    Node = tuple[str, str]
+    """A destination, and one of its nodes."""
 
 _ROOM = 1024
 """For so many of each that no configuration has named yet."""
@@ -32,16 +36,20 @@ class Rows(msgspec.Struct, frozen=True):
     destinations: tuple[str, ...]
     """Those of the routes; before them are the team's own handlers, whom only workers know."""
     limits: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    """Those of upstreams, as far as there are rows: others are counted nowhere."""
     account_rows: int
     destination_rows: int
     limit_rows: int
+    node_rows: int
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Lay out memory for a start with ``settings``."""
         accounts, destinations, limits = _names(settings)
-        more = len(accounts), len(destinations) + _HANDLERS, len(limits)
-        return cls(accounts, destinations, limits, *(count + _ROOM for count in more))
+        nodes = _nodes(settings)
+        more = len(accounts), len(destinations) + _HANDLERS, len(limits), len(nodes)
+        return cls(accounts, destinations, limits, nodes, *(count + _ROOM for count in more))
 
     def extended(self, settings: Settings) -> Rows:
         """Add what ``settings`` name. Raises ``ConfigError`` where there is no room left."""
@@ -51,6 +59,8 @@ class Rows(msgspec.Struct, frozen=True):
             accounts=_united(self.accounts, accounts),
             destinations=_united(self.destinations, destinations),
             limits=_united(self.limits, limits),
+            # Addresses may come and go as often as they like: no reload fails for want of a row.
+            nodes=tuple(dict.fromkeys([*self.nodes, *_nodes(settings)]))[: self.node_rows],
         )
         reason = "more names have come and gone than one run of wxgate can count"
         full = (
@@ -75,6 +85,20 @@ class Rows(msgspec.Struct, frozen=True):
 def _names(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     destinations = _united((), (str(route.to) for route in settings.route))
     return tuple(settings.account), destinations, tuple(one.name for one in settings.limit)
+
+
+def _nodes(settings: Settings) -> tuple[Node, ...]:
+    """Name the nodes that routes lead to."""
+    places = {str(route.to): route.to.place for route in settings.route if _is_upstream(route)}
+    return tuple(
+        (name, node.title)
+        for name, place in places.items()
+        for node in settings.upstream[place].nodes
+    )
+
+
+def _is_upstream(route: Route) -> bool:
+    return route.to.scheme == "upstream"
 
 
 def _united(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from wxgate.channel import Door
 from wxgate.council import Council
 from wxgate.current import Current
 from wxgate.descriptors import connections
-from wxgate.dispatch import Board
+from wxgate.dispatch import Board, NodeBoard
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.history import SIZE, History
@@ -62,6 +62,7 @@ class _Family:
         self._counters = memoryview(mmap.mmap(-1, rows.layout().size * self._workers))
         size = Board.size(rows.destination_rows)
         self._board = memoryview(mmap.mmap(-1, size * self._workers))
+        self._nodes = memoryview(mmap.mmap(-1, NodeBoard.size(rows.node_rows) * self._workers))
         self._store = None
         if settings.state.redis is not None:
             from wxgate.stores.redis.panel import Panel  # noqa: PLC0415 (nobody else pays for it)
@@ -97,6 +98,7 @@ class _Family:
             give_up=self._give_up,
             stop=self._hears,
             board=self._board,
+            nodes=self._nodes,
             store=self._store,
             hurry=self._hurries,
             rows=current.rows,

@@ -12,7 +12,7 @@ from wxcore import Claims, JournalError
 from wxgate import Event, Gateway, record
 from wxgate.admin import Status
 from wxgate.cli import main
-from wxgate.dispatch import Board
+from wxgate.dispatch import Board, NodeBoard
 from wxgate.history import History
 from wxgate.sim.demo.process import free_port
 
@@ -34,7 +34,7 @@ def ready(theatre: Theatre) -> bool:
     state = theatre.state
     parts = (state.pipeline, state.dispatcher, state.journal)
     more = (None, state.recorder, History())
-    status = Status("data", *parts, Board([], 1), Claims(1000, 0, 0), *more)
+    status = Status("data", *parts, Board([], 1), NodeBoard([], 1), Claims(1000, 0, 0), *more)
     return bool(status.report()["ready"])
 
 

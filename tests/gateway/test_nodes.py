@@ -39,6 +39,13 @@ def states(theatre: Theatre) -> list[str]:
     return [node.state for node in standing.nodes]
 
 
+def counted(theatre: Theatre, metric: str) -> list[int]:
+    """What is shown of each node."""
+    lines = [*theatre.state.nodes.render()]
+    start = f"wxgate_node_{metric}{{"
+    return [int(line.rpartition(" ")[2]) for line in lines if line.startswith(start)]
+
+
 def test_after_a_5xx_the_next_node_gets_the_message(stage: Stage) -> None:
     """With the same id; and who fails in a row is left out, which can be seen."""
 
@@ -62,6 +69,11 @@ def test_after_a_5xx_the_next_node_gets_the_message(stage: Stage) -> None:
                 await theatre.play("shop", "text")
                 await theatre.counted(7)
                 assert len(nodes[home].got) == 6
+                assert counted(theatre, "picked_total") == [len(node.got) for node in nodes]
+                rerouted = counted(theatre, "rerouted_total")
+                assert (rerouted.pop(home) > 0, rerouted) == (True, [0, 0])
+                ill = [int(at == home) for at in range(3)]
+                assert counted(theatre, "ejected_total") == counted(theatre, "away") == ill
 
     asyncio.run(run())
 

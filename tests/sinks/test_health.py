@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wxcore import HashRing
+from wxgate.sinks.cells import AWAY, COLUMNS, Cells
 from wxgate.sinks.fleet import Fleet
 from wxgate.sinks.health import Health, Policy
 
@@ -205,3 +206,40 @@ def test_a_hot_key_spills_and_no_more() -> None:
     assert max(opened.values()) <= 1.25 * len(keys) / count
     assert nodes.spilled > 0
     assert nodes.rerouted == 0
+
+
+def test_each_node_is_counted_for_itself() -> None:
+    """What it was given, what went on from it, how often it was left out, whether it is now."""
+    clock = Clock()
+    nodes = fleet(3, clock, spill=1.01)
+    nodes.count_in(cells := Cells.alone(3))
+    eject(nodes, 1)
+    assert [_open(nodes, [1, 2, 0]) for _ in range(3)] == [2, 2, 0]
+    assert counted(cells, nodes) == {
+        "picked": [1, 3, 2],
+        "spilled": [0, 0, 0],
+        "rerouted": [0, 3, 0],
+        "ejected": [0, 1, 0],
+        "away": [0, 1, 0],
+    }
+    assert _open(nodes, [2, 0, 1]) == 2
+    assert _open(nodes, [2, 0, 1]) == 0
+    clock.now += 10.0
+    for _ in range(3):
+        nodes.checked(0, ok=False)
+    assert counted(cells, nodes) == {
+        "picked": [2, 3, 3],
+        "spilled": [0, 0, 1],
+        "rerouted": [0, 3, 0],
+        "ejected": [1, 1, 0],
+        "away": [1, 0, 0],
+    }
+
+
+def counted(cells: Cells, nodes: Fleet) -> dict[str, list[int]]:
+    """What stands in the cells, after a tick."""
+    assert nodes.away == sum(cells.words[place + AWAY] for place in cells.places)
+    return {
+        column: [cells.words[place + at] for place in cells.places]
+        for at, column in enumerate(COLUMNS)
+    }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wxcore import Journal
 
-    from wxgate.dispatch import Board, Dispatcher
+    from wxgate.dispatch import Board, Dispatcher, NodeBoard
     from wxgate.history import History
     from wxgate.pipeline import Pipeline
     from wxgate.record import Recorder
@@ -29,6 +29,7 @@ class Status(msgspec.Struct, frozen=True):
     dispatcher: Dispatcher
     journal: Journal
     board: Board
+    nodes: NodeBoard
     claims: Claims | SharedClaims
     store: RedisClaims | None
     recorder: Recorder
@@ -56,6 +57,7 @@ class Status(msgspec.Struct, frozen=True):
     def metrics(self) -> Iterator[str]:
         """Yield what all workers show of themselves, in Prometheus' text format."""
         yield from self.board.render()
+        yield from self.nodes.render()
         if self.store is not None:
             yield from self.store.panel.render()
         yield from self.history.render()

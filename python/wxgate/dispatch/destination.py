@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from wxgate.dispatch.place import Desk, Place
     from wxgate.dispatch.reader import Nodes
     from wxgate.sinks import Sink
+    from wxgate.sinks.fleet import Fleet
 
 _LOG = logging.getLogger("wxgate.dispatch")
 _WINDOW_BYTES = 64 * 1024 * 1024
@@ -57,7 +58,7 @@ class Destination:
         self._place = place
         self._sink = place.sink
         self._takes_items = isinstance(place.sink, ItemSink)
-        self._fleet = place.sink.fleet if isinstance(place.sink, Watching) else None
+        self._fleet: Fleet | None = None
         self._replaced: list[tuple[Sink, Tries]] = []
         self._changed_at = -math.inf
         """When the sink took the place of another: what began before says nothing of it."""
@@ -74,12 +75,12 @@ class Destination:
         self._timer = Timer(desk.loop, self._plan)
         self._log: Log | None = None
         self._settled: list[int] = []
-        self._advanced = 0
         self._planned = self._parked = self._awaited = False
         self._stopping = self._leaving = self.is_at_rest = False
         self._again_at = 0.0
-        self._delivered = self._retried = self._dead = self._lost = 0
+        self._advanced = self._delivered = self._retried = self._dead = self._lost = 0
         self._told = (0, 0, 0)
+        self._watch(place.sink)
 
     def open(self, log: Log) -> None:
         """Read from ``log`` what an earlier process left."""
@@ -508,9 +509,21 @@ class Destination:
                 self._desk.keep(sink.aclose())
         self._replaced = [(sink, its) for sink, its in self._replaced if its & open_now]
 
+    def _watch(self, sink: Sink) -> None:
+        """Watch a sink's nodes, if it has any, and have them counted where they are shown."""
+        self._fleet = fleet = sink.fleet if isinstance(sink, Watching) else None
+        names = () if fleet is None else fleet.names
+        cells = self._desk.cells(self.name, names)
+        if fleet is not None:
+            fleet.count_in(cells)
+
     def _change_fleet(self, sink: Sink) -> None:
         """Watch other nodes, none of which is known yet, and count on."""
-        before, self._fleet = self._fleet, sink.fleet if isinstance(sink, Watching) else None
+        before = self._fleet
+        self._watch(sink)
+        if before is not None:
+            # Its last tries say nothing of nodes as they are seen now.
+            before.count_in(None)
         if before is not None and self._fleet is not None:
             self._fleet.spilled += before.spilled
             self._fleet.rerouted += before.rerouted
@@ -530,6 +543,10 @@ class Destination:
         """Close, until it is configured again: all that was for it is delivered."""
         self.is_at_rest = True
         await self.drain(0)
+        if self._fleet is not None:
+            self._fleet.count_in(None)
+            # None is away any more, for want of anybody who would go there.
+            self._desk.cells(self.name, ())
 
     @property
     def is_done(self) -> bool:

@@ -11,6 +11,7 @@ from wxgate.dispatch.destination import Destination
 from wxgate.dispatch.place import Desk, NoPressure
 from wxgate.dispatch.timer import Timer
 from wxgate.dispatch.waiters import Waiters
+from wxgate.sinks.cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +35,10 @@ def _nobody(_: str, __: Sequence[int]) -> None:
     """Listens to no figures."""
 
 
+def _nowhere(_: str, names: Sequence[str]) -> Cells:
+    return Cells.alone(len(names))
+
+
 class Dispatcher:
     """Delivers what the journal holds. To be made, and used, inside the event loop."""
 
@@ -47,6 +52,7 @@ class Dispatcher:
         clock: Callable[[], int] = _wall_clock,
         random: Callable[[], float] = random_module.random,
         publish: Callable[[str, Sequence[int]], None] | None = None,
+        cells: Callable[[str, Sequence[str]], Cells] = _nowhere,
         pacing: Pacing | None = None,
         pressure: Pressure | None = None,
         linger: float = _LINGER,
@@ -55,14 +61,15 @@ class Dispatcher:
 
         ``nodes`` finds the nodes of a message that was read back, given the index of its place.
         ``clock`` tells milliseconds since 1970. Once per tick ``tally`` is told what became of
-        deliveries, and ``publish`` how a destination stands that has changed. Under ``pressure``
+        deliveries, and ``publish`` how a destination stands that has changed. ``cells`` says where
+        the nodes of a destination are counted. Under ``pressure``
         deliveries that nobody waits for stand back, until ``relieve`` is called. ``pacing`` has the
         limits under which messages are delivered. A destination that the configuration drops stays
         for ``linger`` seconds at least.
         """
         loop = asyncio.get_running_loop()
         self._waiters = Waiters(loop)
-        told = (tally, publish or _nobody, pressure or NoPressure())
+        told = (tally, publish or _nobody, cells, pressure or NoPressure())
         self._desk = Desk(loop, self._waiters, dead, clock, random, *told, pacing)
         self._at = {
             index: Destination(index, place, self._desk, nodes)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.waiters import Waiters
     from wxgate.sinks import Sink
+    from wxgate.sinks.cells import Cells
     from wxgate.sinks.fleet import NodeStanding
 
     Tally = Callable[[str, int, int, int], None]
@@ -87,6 +88,8 @@ class Desk(msgspec.Struct):
     tally: Tally
     publish: Callable[[str, Sequence[int]], None]
     """Takes the figures of a destination, by name, in the order of ``board.COLUMNS``."""
+    cells: Callable[[str, Sequence[str]], Cells]
+    """Says where the nodes of a destination are counted, given its name and theirs."""
     pressure: Pressure
     pacing: Pacing | None = None
     """Limits under which messages are delivered, if there are any."""

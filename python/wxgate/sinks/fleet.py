@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wxgate.sinks.cells import AWAY, EJECTED, PICKED, REROUTED, SPILLED, Cells
 from wxgate.sinks.health import Health, Policy
 
 if TYPE_CHECKING:
@@ -48,11 +49,23 @@ class Fleet:
         self._open = [0] * len(names)
         self._total = 0
         self._whole = 0.0
+        self._away = 0
         self._recount_at = -math.inf
+        self._cells = Cells.alone(len(names))
         self.spilled = 0
         """Messages that went on because their node had too much to do."""
         self.rerouted = 0
         """Messages that went on because their node was away, or could not be reached."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The nodes' names, in the order of the configuration."""
+        return self._names
+
+    def count_in(self, cells: Cells | None) -> None:
+        """Count each node there from now on; None for where nobody looks."""
+        self._cells = cells or Cells.alone(len(self._names))
+        self._recount_at = -math.inf
 
     def choose(self, nodes: Sequence[int], tried: Collection[int] = ()) -> int | None:
         """Return the node to send to, of those not tried; None if no more are worth it.
@@ -79,10 +92,13 @@ class Fleet:
     def _count(self, chosen: int, home: int, full: int | None) -> int:
         """Note why a message goes elsewhere; ``full`` is the first node that had no room."""
         if chosen != home:
+            words, places = self._cells
             if full == home:
                 self.spilled += 1
+                words[places[home] + SPILLED] += 1
             else:
                 self.rerouted += 1
+                words[places[home] + REROUTED] += 1
         return chosen
 
     def _whole_at(self, now: float) -> float:
@@ -91,6 +107,10 @@ class Fleet:
             away = [one.away(now) for one in self._health]
             weights = zip(self._weights, away, strict=True)
             self._whole = sum(weight for weight, gone in weights if not gone)
+            self._away = sum(away)
+            words, places = self._cells
+            for place, gone in zip(places, away, strict=True):
+                words[place + AWAY] = gone
             ends = (one.until for one, gone in zip(self._health, away, strict=True) if gone)
             self._recount_at = min((end for end in ends if end > now), default=math.inf)
         return self._whole
@@ -115,6 +135,8 @@ class Fleet:
         """Count a request that starts."""
         self._open[at] += 1
         self._total += 1
+        words, places = self._cells
+        words[places[at] + PICKED] += 1
 
     def end(self, at: int, *, well: bool | None) -> None:
         """Count one that ended; ``well`` says whether the node answered, None that nobody knows."""
@@ -124,26 +146,31 @@ class Fleet:
         if well:
             health.answered()
         elif well is False and health.failed(self._now(), self._random, may_go=self._may_go()):
-            self._recount_at = -math.inf
+            self._left_out(at)
             _LOG.warning("%s fails, and is left out for a while", self._names[at])
 
     def checked(self, at: int, *, ok: bool) -> None:
         """Take note of what a check found."""
         if self._health[at].checked(self._now(), ok=ok):
             self._recount_at = -math.inf
+            if not ok:
+                self._left_out(at)
             _LOG.warning("%s is %s by its checks", self._names[at], "back" if ok else "down")
+
+    def _left_out(self, at: int) -> None:
+        words, places = self._cells
+        words[places[at] + EJECTED] += 1
+        self._recount_at = -math.inf
 
     def _may_go(self) -> bool:
         count = len(self._names)
-        now = self._now()
-        away = sum(one.away(now) for one in self._health)
-        return count > 1 and away < max(1, math.floor(self._policy.most * count))
+        return count > 1 and self.away < max(1, math.floor(self._policy.most * count))
 
     @property
     def away(self) -> int:
         """How many nodes are left out."""
-        now = self._now()
-        return sum(one.away(now) for one in self._health)
+        self._whole_at(self._now())
+        return self._away
 
     def standing(self) -> tuple[NodeStanding, ...]:
         """How the nodes stand, in the order of the configuration."""

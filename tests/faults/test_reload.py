@@ -20,11 +20,13 @@ from .gateway import ROUTES, SOON
 from .line import Line, written
 from .oracle import Bounds, Outage
 from .stand import CALM, CONCURRENCY, Stand, idle, now, stand
+from .workers import hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from servers.server import Server
     from wxgate.sim.player import Player
 
     from .gateway import Setup
@@ -36,6 +38,7 @@ EVERY = 0.1
 RELOADS = number("FAULT_RELOADS", 1000)
 MOST_GROWN = 2048
 """Bytes of a worker's memory for each reload; a generation has more than ten times as many."""
+STREAMED = Load(rate=200, seconds=10**6, asks=0.0)
 STEADY = Load(rate=200, seconds=10**6)
 BROKEN = [
     "this is not TOML",
@@ -296,6 +299,30 @@ def test_b2_a_worker_that_comes_later_goes_by_what_is_in_force(row: str, tmp_pat
             seen = {(await on.gateway.ready())[1]["generation"] for _ in range(20)}
             on.hold(len(seen) == 1 and min(seen) > 3, f"generations {seen}")
             await on.end(replace(on.crashes, ordered=False))
+
+    uvloop.run(run())
+
+
+def test_b2_a_stream_turns_under_load(row: str, tmp_path: Path, own_redis: Server) -> None:
+    """What the server loses comes again from the journal, whatever the settings were then."""
+
+    async def run() -> None:
+        async with hub(row, tmp_path, own_redis.url, ()) as (on, workers):
+            first = on.gateway.setup
+            sending = asyncio.create_task(on.driver.send(STREAMED))
+            for at in range(8):
+                turned = first.routes.replace("timeout = 1.0", f"timeout = {2 + at}.0")
+                await in_force(on, replace(first, routes=turned))
+                on.cycles += 1
+                if at == 5:
+                    own_redis.say("FLUSHALL")
+            sending.cancel()
+            await on.driver.finish()
+            flawless(on)
+            await workers.start("a")
+            await on.drained()
+            on.hold(await on.gateway.stop() == 0, "the gateway did not stop gently")
+            on.judge()
 
     uvloop.run(run())
 

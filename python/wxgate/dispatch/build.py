@@ -16,6 +16,7 @@ from wxgate.dispatch.pool import PlainFunctionSink, Pool
 from wxgate.dispatch.retry import Schedule
 from wxgate.guard.breaker import Rules
 from wxgate.settings.problems import UnfitError
+from wxgate.settings.redis import RedisPlace
 from wxgate.settings.stream import Stream
 from wxgate.sinks.function import FunctionSink
 from wxgate.sinks.log import LogSink
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from wxgate.settings.breaker import Breaker
     from wxgate.settings.dispatch import Retry
     from wxgate.settings.health import Health
-    from wxgate.settings.redis import RedisPlace
     from wxgate.settings.texts import Target
     from wxgate.settings.upstream import Upstream
     from wxgate.sinks.checks import Schedule as Checking
     from wxgate.sinks.fleet import Fleet
+    from wxgate.streams.memory import Memory
 
 _CONNECT = 1.0
 """Seconds in which a node has to accept a connection."""
@@ -129,7 +130,9 @@ class _Shop:
             case "stream":
                 stream = settings.stream.get(target.place, Stream())
                 where = settings.redis_of(target.place)
-                return self._same(name, (stream, where)) or _stream(name, stream, where)
+                return self._same(name, (stream, where)) or _stream(
+                    name, stream, where, self._made.get(name)
+                )
 
     def function(self, name: str, function: Any) -> Place:  # noqa: ANN401 (anything callable)
         spec = function, self._settings.dispatch
@@ -217,7 +220,8 @@ def _checks(health: Health) -> Checking | None:
     return Schedule(health.path, health.every, health.timeout)
 
 
-def _stream(name: str, stream: Stream, where: RedisPlace | None) -> Place:
+def _stream(name: str, stream: Stream, where: RedisPlace | None, before: Place | None) -> Place:
+    """Make a stream; ``before`` is what other settings made of it."""
     # Imported here: redis costs 60 ms at the start.
     from wxgate.sinks.stream import StreamSink  # noqa: PLC0415
     from wxgate.streams.connect import connect  # noqa: PLC0415
@@ -240,8 +244,19 @@ def _stream(name: str, stream: Stream, where: RedisPlace | None) -> Place:
         connect(where, stream.timeout),
         partitions=stream.partitions,
         keep=stream.keep * 3600,
+        memory=_memory(before, where),
     )
     return Place(name, sink, limits, (stream, where))
+
+
+def _memory(before: Place | None, where: RedisPlace) -> Memory | None:
+    """Find what was appended there before, if it was there."""
+    from wxgate.sinks.stream import StreamSink  # noqa: PLC0415 (as above)
+
+    match before:
+        case Place(sink=StreamSink(memory=memory), spec=(_, RedisPlace(url=url, prefix=prefix))):
+            return memory if (url, prefix) == (where.url, where.prefix) else None
+    return None
 
 
 def _limits(settings: Settings) -> Limits:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from wxcore import HashRing
 from wxgate.errors import SinkRetryError
 from wxgate.streams.append import LostError, Record, announce, append
 from wxgate.streams.connect import close, is_cluster
-from wxgate.streams.ledger import Ledger
+from wxgate.streams.memory import Memory
 from wxgate.streams.survey import survey
 from wxgate.streams.tasks import end
 
@@ -52,18 +51,30 @@ class StreamSink:
     What was appended without an answer is appended again, under the same ``id``.
     """
 
-    def __init__(self, root: Root, client: Client, *, partitions: int, keep: float) -> None:
-        """Spread keys over ``partitions``; keep what is finished for ``keep`` seconds."""
+    def __init__(
+        self,
+        root: Root,
+        client: Client,
+        *,
+        partitions: int,
+        keep: float,
+        memory: Memory | None = None,
+    ) -> None:
+        """Spread keys over ``partitions``; keep what is finished for ``keep`` seconds.
+
+        ``memory`` is that of the sink which this one replaces.
+        """
         self._root = root
         self._client = client
-        self._parts = [(root.partition(number), Ledger()) for number in range(partitions)]
+        self.memory = memory or Memory()
+        self._partitions = partitions
+        ledgers = enumerate(self.memory.ledgers(partitions))
+        self._parts = [(root.partition(number), ledger) for number, ledger in ledgers]
         self._ring = HashRing([str(number) for number in range(partitions)])
-        self._writer = secrets.token_hex(8)
         self._keep_ms = round(keep * 1000)
         self._most = max(1, _REMEMBERED // partitions)
         self._recall: Recall | None = None
         self._announced = False
-        self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
         self._looked_after = 0.0
         """When, on the loop's clock, looking may end."""
@@ -96,11 +107,10 @@ class StreamSink:
         await close(self._client)
 
     async def _deliver(self, records: Sequence[Record]) -> None:
-        # One after the other: the tails of appends that overtake each other would prove nothing.
-        async with self._turn:
+        async with self.memory.turn:
             try:
                 if not self._announced:
-                    await announce(self._client, self._root.about, len(self._parts))
+                    await announce(self._client, self._root.about, self._partitions)
                     self._announced = True
                 await self._repay()
                 for chunk in _chunks(records):
@@ -129,9 +139,9 @@ class StreamSink:
             by_partition[self._number(record)].append(record)
         batch = [(*self._parts[number], some) for number, some in by_partition.items()]
         if not is_cluster(self._client):
-            await append(self._client, self._writer, batch, self._most)
+            await append(self._client, self.memory.writer, batch, self._most)
             return
-        calls = (append(self._client, self._writer, [one], self._most) for one in batch)
+        calls = (append(self._client, self.memory.writer, [one], self._most) for one in batch)
         results = await asyncio.gather(*calls, return_exceptions=True)
         errors = [one for one in results if isinstance(one, BaseException)]
         lost = [one for one in errors if isinstance(one, LostError)]
@@ -147,14 +157,14 @@ class StreamSink:
         """Trim every partition; find out what the server has lost, and append that again."""
         lost = {}
         for partition, ledger in self._parts:
-            found = await survey(self._client, partition, self._writer, self._keep_ms)
+            found = await survey(self._client, partition, self.memory.writer, self._keep_ms)
             if len(ledger) and not ledger.fits(found.tail):
                 lost[partition.number] = found.tail
             elif found.finished >= 0:
                 ledger.finish(found.finished)
         if lost:
             self._owe(lost)
-            await announce(self._client, self._root.about, len(self._parts))
+            await announce(self._client, self._root.about, self._partitions)
         await self._repay()
 
     def _owe(self, tails: Mapping[int, int]) -> None:
@@ -213,7 +223,7 @@ class StreamSink:
 
     async def look(self) -> None:
         """Trim what is finished; notice and mend losses. Raises ``redis.RedisError``."""
-        async with self._turn:
+        async with self.memory.turn:
             await self._examine()
 
 

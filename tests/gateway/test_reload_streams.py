@@ -1,0 +1,182 @@
+"""The settings of a stream turn while messages flow: none is lost, and none comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from servers import flavour
+from servers.fixtures import present
+from servers.server import Server
+from wxgate.sinks.stream import StreamSink
+
+from .theatre import Theatre, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from .conftest import Stage
+
+ROUTE = '[[route]]\nto = "stream:orders"\n'
+RETRY = "[stream.orders.retry]\nfirst = 0.01\nmax = 0.05\n"
+_STREAM = re.compile(rb"w[xyz]:stream:\{orders:\d+\}")
+
+
+@pytest.fixture
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A second server."""
+    with Server(present(flavour.VALKEY_9), tmp_path_factory.mktemp("other")) as server:
+        yield server
+
+
+def table(server: Server, prefix: str = "wx", more: str = "") -> str:
+    """The stream's settings."""
+    redis = f'redis = {{ url = "{server.url}", prefix = "{prefix}" }}'
+    return f"[stream.orders]\n{redis}\n{more}\n{RETRY}\n"
+
+
+async def turn(theatre: Theatre, before: str, after: str) -> None:
+    """Have other settings in force."""
+    file = theatre.folder / "wxgate.toml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+    assert await theatre.gateway.reload()
+
+
+def appended(*servers: Server) -> Counter[str]:
+    """The ids of all entries, whatever the prefix."""
+    found: Counter[str] = Counter()
+    for server in servers:
+        with server.client() as client:
+            for key in client.keys("*"):
+                if _STREAM.fullmatch(key):
+                    entries: Any = client.xrange(key)
+                    found.update(fields[b"id"].decode() for _, fields in entries)
+    return found
+
+
+def sink(theatre: Theatre) -> StreamSink:
+    """The one that appends just now."""
+    (place,) = theatre.state.pipeline.generation.outflow.plan.places
+    assert isinstance(place.sink, StreamSink)
+    return place.sink
+
+
+class Flow:
+    """Messages that come one after the other, as fast as they are answered."""
+
+    def __init__(self, theatre: Theatre) -> None:
+        """None yet."""
+        self.theatre = theatre
+        self.acknowledged = 0
+        self.enough = False
+        self.accepted = 0
+        """Of the gateway's own count, when all is delivered."""
+
+    async def send(self) -> None:
+        """Until it is enough. Demand that each is acknowledged."""
+        while not self.enough:
+            answer = await self.theatre.play("shop", "text")
+            assert answer.status == 200
+            self.acknowledged += 1
+
+    async def more(self, count: int) -> None:
+        """Wait until so many more are acknowledged."""
+        until_then = self.acknowledged + count
+        await until(lambda: self.acknowledged >= until_then)
+
+
+@asynccontextmanager
+async def flowing(theatre: Theatre) -> AsyncIterator[Flow]:
+    """Send from several sides; after that wait until all that was acknowledged is delivered."""
+    flow = Flow(theatre)
+    async with theatre.gateway:
+        async with asyncio.TaskGroup() as senders:
+            for _ in range(4):
+                senders.create_task(flow.send())
+            await flow.more(20)
+            yield flow
+            await flow.more(20)
+            flow.enough = True
+        flow.accepted = theatre.total("shop", "accepted")
+        assert flow.accepted == flow.acknowledged
+        await theatre.counted(flow.accepted)
+
+
+def test_a_stream_s_settings_turn_under_load(
+    stage: Stage, redis_server: Server, other: Server
+) -> None:
+    """More partitions, fewer, another timeout, another prefix, another server, and back."""
+    first = table(redis_server, more="partitions = 4")
+    turns = [
+        table(redis_server, more="partitions = 8"),
+        table(redis_server, more="partitions = 8\ntimeout = 2.5\nbatch = 7"),
+        table(redis_server, "wy", more="partitions = 2"),
+        table(other, "wz"),
+        table(redis_server, more="partitions = 4\nkeep = 0.5"),
+    ]
+
+    async def run() -> int:
+        theatre = stage(first + ROUTE)
+        async with flowing(theatre) as flow:
+            before = first
+            for after in turns * 3:
+                await turn(theatre, before, after)
+                await flow.more(10)
+                before = after
+        return flow.accepted
+
+    accepted = asyncio.run(run())
+    found = appended(redis_server, other)
+    assert len(found) == accepted
+    assert set(found.values()) == {1}
+    assert appended(other)
+
+
+def test_a_server_that_is_gone_is_left_for_another_under_load(
+    stage: Stage, own_redis: Server, redis_server: Server
+) -> None:
+    """What waits for it goes to the other one: all that it did not take before it was killed."""
+    first = table(own_redis, more="timeout = 0.2")
+
+    async def run() -> int:
+        theatre = stage(first + ROUTE)
+        async with flowing(theatre) as flow:
+            own_redis.pause()
+            await flow.more(50)
+            before = theatre.total("shop", "accepted")
+            assert theatre.deliveries().get("stream:orders", 0) < before
+            await turn(theatre, first, table(redis_server, more="timeout = 0.2"))
+            await flow.more(50)
+        return flow.accepted
+
+    accepted = asyncio.run(run())
+    own_redis.resume()
+    assert len(appended(own_redis, redis_server)) == accepted
+
+
+@pytest.mark.parametrize("after", ["timeout = 2.5", "partitions = 3", "partitions = 16"])
+def test_what_was_appended_under_other_settings_is_not_forgotten(
+    stage: Stage, redis_server: Server, after: str
+) -> None:
+    """The server loses it after the reload: it comes again from the journal."""
+    first = table(redis_server, more="partitions = 8")
+
+    async def run() -> None:
+        theatre = stage(first + ROUTE)
+        async with theatre.gateway:
+            for _ in range(40):
+                await theatre.play("shop", "text")
+            await theatre.counted(40)
+            await turn(theatre, first, table(redis_server, more=after))
+            redis_server.say("FLUSHALL")
+            await sink(theatre).look()
+
+    asyncio.run(run())
+    found = appended(redis_server)
+    assert (len(found), set(found.values())) == (40, {1})

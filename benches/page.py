@@ -136,6 +136,8 @@ class Results:
 
     core: dict[str, Row]
     python: dict[tuple[str, str], Row]
+    told: dict[tuple[str, str], dict[str, Any]]
+    """What benches in Python counted beside the time."""
     processes: Processes
     peers: dict[str, Any]
     """As ``peers/run.py`` wrote it."""
@@ -157,6 +159,7 @@ def page(results: Results) -> str:
         _HEAD + _machine(results),
         "## Targets\n\n" + _targets(results),
         "## In Python, beside what teams use\n\n" + _python(results.python),
+        "## Rings and limits, as exact as they can be\n\n" + _exact(results),
         "## Peers, doing the same work\n\n"
         + peers(results.peers)
         + _picture("peers", "CPU a message, wxgate and others"),
@@ -317,6 +320,32 @@ def _python(python: dict[tuple[str, str], Row]) -> str:
         if not rivals:
             rows.append((what, row.text(), "–", "–", "–"))
     return _table(("µs", "wxgate", "rival", "its µs", "ratio"), rows)
+
+
+def _exact(results: Results) -> str:
+    """How far ring and limiter are from what is possible; their benches have asserted it."""
+    rings, limits = [], []
+    for (group, by), told in results.told.items():
+        if "moved" in told:
+            picks = f"{1e6 / results.python[group, by].median:,.0f}"
+            moved, least = told["moved"], 1 / told["nodes"]
+            shares = (f"{moved:.2%}", f"{least:.2%}", f"{moved / least:.2f}×")
+            rings.append((f"{told['nodes']:,}", by, picks, *shares, str(told["beyond"])))
+        elif "admitted" in told:
+            admitted, allowed = told["admitted"], told["allowed"]
+            limits.append(
+                (told["limit"], f"{admitted:,}", f"{allowed:,.1f}", f"{admitted / allowed:.4f}")
+            )
+    least = "1/n"
+    heads = ("nodes", "by", "picks/s", "moved", least, "moved / " + least, "moved of other nodes")
+    return (
+        "Of 100,000 keys those that move when the node goes that has most of them. What it had "
+        "must move; what other nodes had need not.\n\n"
+        + _table(heads, sorted(rings, key=lambda row: int(row[0].replace(",", ""))))
+        + "\nAdmitted when three times the rate and more is asked for: never above burst + rate × "
+        "time. An hour is one of a clock that is an argument; two nodes ask one Valkey at once.\n\n"
+        + _table(("limit", "admitted", "burst + rate × time", "of it"), limits)
+    )
 
 
 def _backlog(seen: dict[str, Any]) -> str:

@@ -176,6 +176,7 @@ def _read(raw: Path) -> Results:
     return Results(
         core=figures.core(raw / "core"),
         python=figures.python(raw / "python"),
+        told=figures.told(raw / "python"),
         processes=figures.Processes(json.loads((raw / "process.json").read_text())),
         peers=json.loads((raw / "peers.json").read_text()),
         carry=json.loads((raw / "carry.json").read_text()),

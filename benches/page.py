@@ -326,7 +326,7 @@ def _exact(results: Results) -> str:
     """How far ring and limiter are from what is possible; their benches have asserted it."""
     rings, limits = [], []
     for (group, by), told in results.told.items():
-        if "moved" in told:
+        if "nodes" in told:
             picks = f"{1e6 / results.python[group, by].median:,.0f}"
             moved, least = told["moved"], 1 / told["nodes"]
             shares = (f"{moved:.2%}", f"{least:.2%}", f"{moved / least:.2f}×")

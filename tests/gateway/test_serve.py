@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -238,6 +241,58 @@ def test_two_workers_count_together_and_a_dead_one_is_replaced(stage: Stage) -> 
         until(answers, served)
         assert int(accepted().split()[-1]) >= 11
         assert served.stop(signal.SIGTERM)[0] == 0
+
+
+class Taking(http.server.BaseHTTPRequestHandler):
+    """Takes every message."""
+
+    def do_POST(self) -> None:
+        """Read it, and say so."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """A service that takes everything, by its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_nodes_are_counted_by_all_workers_together(stage: Stage, service: str) -> None:
+    """Each by its name, whoever is scraped; a worker that is replaced counts on where it was."""
+    nodes = f'[{{ url = "{service}", name = "a" }}, {{ url = "{service}", name = "b" }}]'
+    routes = f'[upstream.orders]\nnodes = {nodes}\n[[route]]\nto = "upstream:orders"\n'
+    with serving(stage, routes, "workers = 2") as (served, theatre):
+
+        async def play(times: int) -> None:
+            for _ in range(times):
+                await call_all(served, [theatre.call("shop", "text")[1]])
+
+        def picked() -> dict[str, int]:
+            found = re.findall(
+                r'wxgate_node_picked_total{destination="upstream:orders",node="(.)"} (\d+)',
+                get(served.admin, "/metrics")[1],
+            )
+            return {name: int(count) for name, count in found}
+
+        asyncio.run(play(20))
+        until(lambda: sum(picked().values()) == 20, served)
+        assert all(picked().values())
+        assert {tuple(picked().items()) for _ in range(10)} == {tuple(picked().items())}
+        victim = served.workers()[0]
+        victim.kill()
+        until(lambda: len({w.pid for w in served.workers()} - {victim.pid}) == 2, served)
+        until(lambda: connects(served.admin), served)
+        assert sum(picked().values()) == 20
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,6 +10,7 @@ import pytest
 from servers.fixtures import present
 from servers.flavour import REDIS_7
 from servers.server import Server
+from streams.hub import messages
 from wxgate.cli import main
 from wxgate.doctor.permission import ASKED, called
 from wxgate.doctor.redis import redis, uses
@@ -21,12 +22,16 @@ from wxgate.settings.secret import Secret
 from wxgate.settings.state import State
 from wxgate.settings.stream import Stream
 from wxgate.settings.template import template
+from wxgate.sinks.stream import StreamSink
 from wxgate.stores.redis import place
+from wxgate.streams.connect import connect
+from wxgate.streams.keys import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servers.cluster import Cluster
     from servers.replicated import Replicated
     from servers.tls import Identity
     from wxgate.doctor import Finding
@@ -125,6 +130,49 @@ def test_users_with_what_the_documentation_gives_them(locked: Server) -> None:
     """It is enough for claims, and for streams."""
     stream = RedisPlace(url=RedisUrl.parse(locked.url), user="streams", password=SECRET)
     assert failures(look(claims(locked.url, "claims", SECRET), orders=stream)) == []
+
+
+async def append(place: RedisPlace) -> None:
+    """Deliver to a stream, and look after it."""
+    root = Root(place.prefix, "orders")
+    sink = StreamSink(root, connect(place, 5.0), partitions=16, keep=0.0)
+    await sink.deliver_items([message.item for message in messages(range(1, 50))])
+    await sink.look()
+    await sink.aclose()
+
+
+def test_what_the_documentation_gives_is_enough_to_append(locked: Server) -> None:
+    """By a sink that does it; the check then finds the stream's own keys in its way neither."""
+    stream = RedisPlace(url=RedisUrl.parse(locked.url), user="streams", password=SECRET)
+    asyncio.run(append(stream))
+    assert failures(look(orders=stream)) == []
+
+
+def test_a_cluster_is_looked_at_as_a_whole(redis_cluster: Cluster) -> None:
+    """Partitions are on every primary, and so may be what drops them."""
+    for node in redis_cluster.nodes:
+        rules = f"{STREAMS} +command +cluster|slots".split()
+        node.say("ACL", "SETUSER", "streams", "on", f">{PASSWORD}", "resetkeys", *rules)
+    url = RedisUrl.parse(redis_cluster.url)
+    stream = RedisPlace(url=url, user="streams", password=SECRET)
+    try:
+        asyncio.run(append(stream))
+        assert failures(look(claims(redis_cluster.url), orders=stream)) == []
+        told = set()
+        for node in redis_cluster.nodes:
+            node.configure(maxmemory="100mb", maxmemory_policy="allkeys-lru")
+            ((setting, found, _),) = failures(look(orders=stream))
+            told.add((setting, f"127.0.0.1:{node.port}: drops" in found))
+            node.configure(maxmemory=0)
+        # The one that was asked first goes by the address of the whole.
+        assert told == {("stream.orders.redis.url", True), ("stream.orders.redis.url", False)}
+        for node in redis_cluster.nodes:
+            node.say("ACL", "SETUSER", "streams", "-cluster|slots")
+        ((setting, found, _),) = failures(look(orders=stream))
+        assert (setting, "cluster|slots" in found) == ("stream.orders.redis.user", True)
+    finally:
+        for node in redis_cluster.nodes:
+            node.say("ACL", "DELUSER", "streams")
 
 
 def test_a_user_without_the_commands(locked: Server) -> None:

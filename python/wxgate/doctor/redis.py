@@ -7,6 +7,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from wxgate.doctor.finding import Finding
 from wxgate.errors import StoreError
 
@@ -28,7 +30,7 @@ class Use(NamedTuple):
     """The table or key that names it."""
     place: RedisPlace
     key: bytes
-    """One of those that are written."""
+    """One that is where ours are, and that we write nothing to."""
     scripts: tuple[str, ...]
     """What is run there."""
     kept: str
@@ -55,8 +57,8 @@ def uses(settings: Settings) -> Iterator[Use]:
     if (own := settings.state.redis) is not None:
         from wxgate.stores.redis.call import SCRIPT  # noqa: PLC0415
 
-        epoch = b"{%b}:e" % own.prefix.encode()
-        yield Use("state.redis", own, epoch, (SCRIPT.decode(),), "claims")
+        key = b"{%b}:check" % own.prefix.encode()
+        yield Use("state.redis", own, key, (SCRIPT.decode(),), "claims")
     names = {route.to.place: None for route in settings.route if route.to.scheme == "stream"}
     for name in dict.fromkeys((*settings.stream, *names)):
         if (place := settings.redis_of(name)) is None:
@@ -66,9 +68,9 @@ def uses(settings: Settings) -> Iterator[Use]:
         from wxgate.streams.survey import SCRIPT as SURVEY  # noqa: PLC0415
 
         path = "state.redis" if place is own else f"stream.{name}.redis"
-        about = Root(place.prefix, name).about.encode()
+        key = b"%b:check" % Root(place.prefix, name).about.encode()
         scripts = tuple(one.source for one in (*SCRIPTS, SURVEY))
-        yield Use(path, place, about, scripts, "messages")
+        yield Use(path, place, key, scripts, "messages")
 
 
 async def _look(use: Use) -> list[Finding]:
@@ -81,7 +83,8 @@ async def _look(use: Use) -> list[Finding]:
     except (StoreError, OSError) as error:
         return [_closed(use, error)]
     try:
-        return [*_about(use, session.about), *await _inside(use, session)]
+        found = [*_about(use, session.about), *await _inside(use, session)]
+        return [*found, *await _others(use, session)]
     except (ReplyError, StoreError) as error:
         return [_closed(use, error)]
     finally:
@@ -112,6 +115,39 @@ def _about(use: Use, about: About) -> Iterator[Finding]:
     if about.evicts:
         found = f"drops keys when its memory is full: maxmemory-policy {about.policy}"
         yield use.fail("url", found, f"maxmemory-policy noeviction there, or {use.kept} are lost")
+
+
+async def _others(use: Use, session: Session) -> list[Finding]:
+    """Look at the other primaries of a Cluster: partitions are everywhere, claims on one."""
+    if use.place.url.layout != "cluster" or use.kept == "claims":
+        return []
+    from wxgate.stores.redis.session import logins, open_session  # noqa: PLC0415 (as above)
+
+    host, _ = session.address
+    found = []
+    for address in _primaries(await session.link.ask(b"CLUSTER", b"SLOTS"), host):
+        if address == session.address:
+            continue
+        try:
+            other = await open_session(address, logins(use.place)[0])
+        except StoreError as error:
+            found.append(_closed(use, error))
+            continue
+        other.link.close()
+        whose = f"{address[0]}:{address[1]}: "
+        wrong = (one for one in _about(use, other.about) if one.verdict == "fail")
+        found += [replace(one, found=whose + one.found) for one in wrong]
+    return found
+
+
+def _primaries(slots: object, asked: str) -> list[tuple[str, int]]:
+    """Read who serves; one that names no host is on the one that was asked."""
+    found = set()
+    for one in slots if isinstance(slots, list) else ():
+        match one:
+            case [_, _, [host, int(port), *_], *_]:
+                found.add(((host or b"").decode() or asked, port))
+    return sorted(found)
 
 
 async def _inside(use: Use, session: Session) -> list[Finding]:

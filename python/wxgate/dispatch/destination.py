@@ -24,7 +24,7 @@ from wxgate.dispatch.timer import Timer
 from wxgate.dispatch.waits import Waits
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
 from wxgate.guard.breaker import Circuit
-from wxgate.sinks import Watching
+from wxgate.sinks import Starting, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Destination:
     def open(self, log: Log) -> None:
         """Read from ``log`` what an earlier process left."""
         self._log = log
-        if isinstance(self._sink, Watching):
+        if isinstance(self._sink, Starting):
             self._sink.start()
         self._reader.open(log)
         self._plan()
@@ -527,7 +527,7 @@ class Destination:
         if before is not None and self._fleet is not None:
             self._fleet.spilled += before.spilled
             self._fleet.rerouted += before.rerouted
-        if isinstance(sink, Watching):
+        if isinstance(sink, Starting):
             sink.start()
 
     def nodes(self, seq: int, message: Envelope, event: bytes) -> Sequence[int]:

@@ -40,12 +40,17 @@ class Recalling(Protocol):
 
 
 @runtime_checkable
-class Watching(Protocol):
-    """A destination of several nodes, which looks after their health."""
+class Starting(Protocol):
+    """A destination that looks after something by itself."""
 
     def start(self) -> None:
         """Begin to look; inside the event loop."""
         ...
+
+
+@runtime_checkable
+class Watching(Starting, Protocol):
+    """A destination of several nodes, whose health it looks after."""
 
     @property
     def fleet(self) -> Fleet:

@@ -83,6 +83,11 @@ class StreamSink:
         """Read from the journal by ``recall`` what the server turns out to have lost."""
         self._recall = recall
 
+    def start(self) -> None:
+        """Look after what was appended before, under other settings."""
+        if self._remembers():
+            self._look()
+
     async def deliver(self, event: bytes, nodes: Sequence[int]) -> bytes:
         """Append one event that is in no journal. Raises ``SinkRetryError``."""
         del nodes

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(150)
 SILENT = 1500
 FLOOD = Load(rate=2500, seconds=1.5, asks=0.0)
 """More than one core does beside the one who sends it; each try that is refused comes again."""
+RATES = (2500, 4000, 6000, 8000)
+"""Until it is too much for this machine."""
 SLOW_SINK = Bounds(duplicates=500)
 """The service is in the process of the flood, and may answer too late."""
 
@@ -50,7 +52,9 @@ def test_f1_flood(row: str, tmp_path: Path) -> None:
 
     async def run() -> None:
         async with stand(row, tmp_path) as on:
-            await on.driver.run(FLOOD)
+            for rate in RATES:
+                if not on.driver.books.refused:
+                    await on.driver.run(replace(FLOOD, rate=rate))
             on.hold(on.driver.books.refused > 0, "nothing was refused: it was no flood")
             _, report = await on.gateway.ready()
             on.hold(report["ready"], f"/readyz says {report}")

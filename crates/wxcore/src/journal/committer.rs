@@ -138,11 +138,15 @@ impl Committer {
         } else {
             Err(Failure::refused(Refusal::Failed))
         };
+        let failed = done.is_err();
         match done {
             Ok(()) => self.succeed(seqs),
             Err(failure) => self.fail(seqs, &failure),
         }
-        (self.shared.on_commit)();
+        // Nobody waits for what destinations have taken.
+        if failed || !seqs.is_empty() {
+            (self.shared.on_commit)();
+        }
         if let Some(active) = &self.active
             && self.group.len() <= LARGE
         {

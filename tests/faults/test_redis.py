@@ -235,7 +235,7 @@ def test_c0_gateways_are_killed(
 
 
 @pytest.mark.parametrize("mutant", mutants.IN_A_FLEET)
-def test_c0_a_fleet_that_does_not_share_is_reported(
+def test_a_fleet_that_does_not_share_is_reported(
     row: str, tmp_path: Path, redis_server: Server, mutant: str
 ) -> None:
     """Else these rows prove nothing."""

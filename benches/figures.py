@@ -33,6 +33,10 @@ class Row:
         """How many times ``other``, round by round."""
         return Row(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
+    def less(self, other: Row) -> Row:
+        """What it is more than ``other``, round by round."""
+        return Row(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
+
     def text(self) -> str:
         """The median, and in brackets the lowest and the highest round."""
         low, high = short(min(self.values)), short(max(self.values))
@@ -115,6 +119,12 @@ class Processes:
         """Microseconds of CPU time a message."""
         servers = self.raw["load"]["servers"].items()
         return {name: Row(tuple(seen["cpu"])) for name, seen in servers}
+
+    @property
+    def again(self) -> dict[str, Row]:
+        """The same of retries, which are neither recorded nor delivered."""
+        servers = self.raw["load"]["servers"].items()
+        return {name: Row(tuple(seen["again"])) for name, seen in servers if seen.get("again")}
 
     def memory(self, server: str) -> dict[str, dict[str, float]]:
         """MB of the worker: at the start, after the first messages, at the end."""

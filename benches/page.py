@@ -437,11 +437,28 @@ def _processes(processes: Processes) -> str:
     return (
         f"CPU a message of 325 B, {processes.messages:,} in a round:\n\n"
         + _table(("µs", "CPU a message", "times the empty RSGI application"), cpu)
-        + "\nThe empty applications read the body and answer `success`.\n\nStart:\n\n"
+        + "\nThe empty applications read the body and answer `success`.\n\n"
+        + _added(processes)
+        + "Start:\n\n"
         + _table(("ms", "to the first acknowledged message"), starts)
         + f"\nImports of `{_HTTP}`, by package, under Python's own import timer, which makes them "
         f"slower: {short(processes.imports['all'])} ms in all; {imports} ms.\n\nMemory:\n\n"
         + _table(("MB", "after", "RSS", "PSS", "PSS with the parent"), memory)
+    )
+
+
+def _added(processes: Processes) -> str:
+    """What it costs to have a message on disk and out again."""
+    rows = [
+        (name, again.text(), processes.cpu[name].less(again).text())
+        for name, again in processes.again.items()
+    ]
+    if not rows:
+        return ""
+    head = ("µs of CPU", "a retry", "what recording and delivering add")
+    return (
+        "The same messages once more: known, so that they are answered and neither recorded nor "
+        "delivered.\n\n" + _table(head, rows) + "\n"
     )
 
 

@@ -54,8 +54,8 @@ _FULL = Plan(
         *("--rounds", "3", "--messages", "20000", "--starts", "9", "--backlog", "1000000"),
         *("--flood", "1.5"),
     ),
-    peers=(),
-    carry=(),
+    peers=("--rounds", "3", "--seconds", "1.5"),
+    carry=("--rounds", "3", "--seconds", "2"),
 )
 _QUICK = Plan(
     core_rounds=3,

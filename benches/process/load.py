@@ -27,6 +27,8 @@ class _Row:
     to: str | None
     sent: int = 1
     microseconds: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    """The same of retries: known, so that they are neither recorded nor delivered."""
     rates: list[float] = field(default_factory=list)
     memory: dict[str, object] = field(default_factory=dict)
 
@@ -52,24 +54,33 @@ def run(rounds: int, messages: int) -> dict[str, object]:
                 cpu, seconds = _send(row, messages, upstream)
                 row.microseconds.append(cpu / messages * 1e6)
                 row.rates.append(messages / seconds)
+                if row.to is not None:
+                    cpu, _ = _send(row, messages, upstream, again=True)
+                    row.again.append(cpu / messages * 1e6)
         _remember(rows, f"{messages * (rounds + 1)} messages")
     return {
         "messages": messages,
         "connections": CONNECTIONS,
         "servers": {
-            name: {"cpu": row.microseconds, "rate": row.rates, "memory": row.memory}
+            name: {
+                "cpu": row.microseconds,
+                "again": row.again,
+                "rate": row.rates,
+                "memory": row.memory,
+            }
             for name, row in rows.items()
         },
     }
 
 
-def _send(row: _Row, messages: int, upstream: int) -> tuple[float, float]:
-    """CPU seconds of the server, and seconds on the clock."""
+def _send(row: _Row, messages: int, upstream: int, *, again: bool = False) -> tuple[float, float]:
+    """CPU seconds of the server, and seconds on the clock; ``again``: of the last once more."""
+    new = 0 if again else messages
     job = {
         "port": row.port,
         "path": PATH,
         "size": _SIZE,
-        "first": row.sent + 1,
+        "first": row.sent + 1 - (messages - new),
         "messages": messages,
         "connections": CONNECTIONS,
     }
@@ -89,12 +100,12 @@ def _send(row: _Row, messages: int, upstream: int) -> tuple[float, float]:
         result = process.stdout.readline()
         if row.to is not None:
             # What is acknowledged is on disk; its delivery belongs to its cost.
-            delivered(row.admin, row.sent + messages)
+            delivered(row.admin, row.sent + new)
         cpu = usage.cpu_seconds(row.pid) - before
     assert result, "the client failed: see its message above"
-    row.sent += messages
+    row.sent += new
     if row.to is not None and row.to.startswith("http"):
-        assert taken(upstream) == before_taken + messages, "acknowledged but not delivered"
+        assert taken(upstream) == before_taken + new, "acknowledged but not delivered"
     return cpu, json.loads(result)["seconds"]
 
 

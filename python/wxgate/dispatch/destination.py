@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wxgate.dispatch.crew import Tries
+    from wxgate.dispatch.envelope import Envelope
     from wxgate.dispatch.gate import Attempt
-    from wxgate.dispatch.lane import Envelope, Item, Lane
+    from wxgate.dispatch.lane import Item, Lane
     from wxgate.dispatch.message import Live, Log
     from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.place import Desk, Place

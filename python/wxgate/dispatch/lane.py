@@ -9,7 +9,7 @@ window from the others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wxgate.dispatch.tenants import LANES_PER_PLACE, Tenants
 from wxgate.dispatch.turns import Turns
@@ -18,28 +18,9 @@ from wxgate.errors import SinkRetryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from wxgate.dispatch.envelope import Envelope
     from wxgate.dispatch.pace import Row
     from wxgate.dispatch.tenants import Tenant
-
-
-class Envelope(Protocol):
-    """What dead letters want to know; live messages and stored ones have it."""
-
-    @property
-    def id(self) -> str:
-        """The idempotency key."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def key(self) -> str:
-        """The routing key."""
-
-    @property
-    def type(self) -> str:
-        """The CloudEvents type."""
 
 
 class Item:

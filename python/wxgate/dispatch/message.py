@@ -6,30 +6,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from wxgate.dispatch.envelope import Envelope, Keyed
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
-    from wxgate.dispatch.lane import Envelope
 
-
-class Routed(Protocol):
+class Routed(Keyed, Protocol):
     """What the choice of a node depends on."""
 
     @property
     def seq(self) -> int:
         """Its place in the journal."""
-
-    @property
-    def id(self) -> str:
-        """The idempotency key."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def key(self) -> str:
-        """The routing key."""
 
     @property
     def event(self) -> bytes:
@@ -48,28 +36,12 @@ class Kept:
         self.id, self.account, self.key = message.id, message.account, message.key
 
 
-class Stored(Protocol):
+class Stored(Envelope, Protocol):
     """A message read back from the journal."""
 
     @property
     def seq(self) -> int:
         """Its place in the journal."""
-
-    @property
-    def id(self) -> str:
-        """The idempotency key."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def key(self) -> str:
-        """The routing key, within which messages keep their order."""
-
-    @property
-    def type(self) -> str:
-        """The CloudEvents type."""
 
     @property
     def subject(self) -> str | None:
@@ -88,24 +60,8 @@ class Stored(Protocol):
         """Whether somebody asked for an answer to it."""
 
 
-class Live(Protocol):
+class Live(Envelope, Protocol):
     """A message that has just become durable and is still in memory."""
-
-    @property
-    def id(self) -> str:
-        """The idempotency key."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def key(self) -> str:
-        """The routing key."""
-
-    @property
-    def type(self) -> str:
-        """The CloudEvents type."""
 
     @property
     def event(self) -> bytes:

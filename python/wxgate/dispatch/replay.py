@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from wxgate.dispatch.envelope import Keyed
 from wxgate.errors import SinkError, SinkRetryError
 
 if TYPE_CHECKING:
@@ -28,20 +29,8 @@ _ENOUGH = 5
 """Messages in a row that were not taken, after which the rest is not even tried."""
 
 
-class Deliverable(Protocol):
+class Deliverable(Keyed, Protocol):
     """What can be delivered again."""
-
-    @property
-    def id(self) -> str:
-        """The idempotency key."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def key(self) -> str:
-        """The routing key."""
 
     @property
     def event(self) -> bytes:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    import psutil
+
     from .sink import Shelf
 
 SEED = os.environ.get("WXGATE_FAULT_SEED") or str(random.SystemRandom().randrange(10**9))
@@ -74,6 +76,22 @@ class Stand:
         down = now()
         await self.gateway.killed()
         await self.gateway.start()
+        self.outages.append(Outage(down, now()))
+        self.cycles += 1
+
+    async def worker_dies(self, victim: psutil.Process, number: signal.Signals) -> None:
+        """Send a worker what ends it, and wait until another stands in its place and answers."""
+        there = len(self.gateway.workers())
+        down = now()
+        victim.send_signal(number)
+        # Until its parent has taken note it still counts, and its last deliveries may come.
+        await asyncio.to_thread(victim.wait)
+
+        async def whole() -> bool:
+            return len(self.gateway.workers()) == there
+
+        await self.gateway.until(whole)
+        await self.gateway.until(self.gateway.answers)
         self.outages.append(Outage(down, now()))
         self.cycles += 1
 

@@ -145,7 +145,7 @@ def test_c4_failover(row: str, tmp_path: Path, replicated: Replicated) -> None:
     """Its replica lags, and becomes the primary."""
 
     async def fault(on: Fleet) -> None:
-        replicated.replica.pause()
+        replicated.lag()
         await asyncio.sleep(0.3)  # how far it lags
         replicated.primary.kill()
         replicated.replica.resume()

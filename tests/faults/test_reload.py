@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 import uvloop
 from wxgate.sim import invent
@@ -18,8 +17,8 @@ from .conftest import number
 from .driver import Load
 from .gateway import ROUTES, SOON
 from .line import Line, written
-from .oracle import Bounds, Outage
-from .stand import CALM, CONCURRENCY, Stand, idle, now, stand
+from .oracle import Bounds
+from .stand import CALM, CONCURRENCY, Stand, idle, stand
 from .workers import hub
 
 if TYPE_CHECKING:
@@ -288,12 +287,8 @@ def test_b2_a_worker_that_comes_later_goes_by_what_is_in_force(row: str, tmp_pat
             sending = asyncio.create_task(on.driver.send(STEADY))
             for _ in range(3):
                 await turn(on, next(good))
-                down = now()
-                on.gateway.workers()[0].kill()
-                await on.gateway.until(lambda: whole(on))
-                on.outages.append(Outage(down, now()))
+                await on.worker_dies(on.gateway.workers()[0], signal.SIGKILL)
                 await in_force(on, next(good))
-                on.cycles += 1
             sending.cancel()
             await on.driver.finish()
             seen = {(await on.gateway.ready())[1]["generation"] for _ in range(20)}
@@ -325,12 +320,6 @@ def test_b2_a_stream_turns_under_load(row: str, tmp_path: Path, own_redis: Serve
             on.judge()
 
     uvloop.run(run())
-
-
-async def whole(run: Stand) -> bool:
-    """Whether both workers are there."""
-    alive = [one for one in run.gateway.workers() if one.status() != psutil.STATUS_ZOMBIE]
-    return len(alive) == 2
 
 
 @pytest.mark.slow_faults

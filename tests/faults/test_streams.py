@@ -121,7 +121,7 @@ def test_c4_a_replica_that_lagged_takes_over(
             sending = asyncio.create_task(on.driver.send(LOAD))
             await asyncio.sleep(0.5)
             down = now()
-            replicated.replica.pause()
+            replicated.lag()
             await asyncio.sleep(0.8)
             old = replicated.primary.port
             replicated.primary.kill()

@@ -13,8 +13,7 @@ import uvloop
 from .conftest import signal_name, slow
 from .driver import Load
 from .gateway import Gateway, two_workers
-from .oracle import Outage
-from .stand import Stand, now, stand
+from .stand import stand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(150)
 
 STEADY = Load(rate=400, seconds=10**6)
-
-
-async def both_workers(run: Stand) -> None:
-    """Wait until two workers live, and none of them is ``gone``."""
-
-    async def up() -> bool:
-        return len(run.gateway.workers()) == 2
-
-    await run.gateway.until(up)
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, slow(signal.SIGKILL)], ids=signal_name)
@@ -42,13 +32,7 @@ def test_a5_worker_crash(row: str, tmp_path: Path, number: signal.Signals) -> No
             sending = asyncio.create_task(on.driver.send(STEADY))
             for victim in on.gateway.workers():
                 await asyncio.sleep(on.random.uniform(0.3, 0.8))  # when it strikes: the input
-                down = now()
-                victim.send_signal(number)
-                await asyncio.to_thread(victim.wait)
-                await both_workers(on)
-                await on.gateway.until(on.gateway.answers)
-                on.outages.append(Outage(down, now()))
-                on.cycles += 1
+                await on.worker_dies(victim, number)
             sending.cancel()
             await on.driver.finish()
             await on.drained()
@@ -66,15 +50,9 @@ def test_a5_crash_loop(row: str, tmp_path: Path) -> None:
         async with stand(row, tmp_path, setup=two_workers) as on:
             sending = asyncio.create_task(on.driver.send(STEADY))
             for _ in range(4):
-                down = now()
                 # The newest is the one that has replaced the last victim.
                 victim = max(on.gateway.workers(), key=lambda worker: worker.create_time())
-                victim.send_signal(signal.SIGKILL)
-                await asyncio.to_thread(victim.wait)
-                await both_workers(on)
-                await on.gateway.until(on.gateway.answers)
-                on.outages.append(Outage(down, now()))
-                on.cycles += 1
+                await on.worker_dies(victim, signal.SIGKILL)
             sending.cancel()
             on.hold("started again in" in on.gateway.said(), "it does not say that it waits")
             await on.driver.finish()

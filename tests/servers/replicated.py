@@ -78,6 +78,15 @@ class Replicated:
         for one in self.sentinels:
             self._until(partial(self._knows_all, one))
 
+    def lag(self) -> None:
+        """Have the replica hear nothing from here on, until it resumes.
+
+        The primary must hang up: what it sends to one that is only paused waits in the replica's
+        socket, and is read once that resumes. A paused replica cannot connect again.
+        """
+        self.replica.pause()
+        self.primary.say("CLIENT", "KILL", "TYPE", "replica")
+
     def until_failed_over(self, old: int) -> None:
         """Wait until another than ``old`` is the primary, and says so itself."""
         self._until(lambda: self.master() != old)

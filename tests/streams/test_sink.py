@@ -127,8 +127,7 @@ def test_a_replica_that_lagged_is_given_what_it_lacks(replicated: Replicated) ->
             await one.put(messages(range(1, 51)))
             assert replicated.primary.say("WAIT", 1, 5000) == 1
             # From here on the replica hears nothing, and is then all there is.
-            replicated.replica.say("CLIENT", "KILL", "TYPE", "master")
-            replicated.replica.pause()
+            replicated.lag()
             await one.put(messages(range(51, 81)))
             replicated.primary.kill()
             replicated.replica.resume()

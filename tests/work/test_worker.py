@@ -13,7 +13,7 @@ from wxgate.errors import SinkRefusedError, SinkRetryError
 from wxgate.work.dead import letters
 from wxgate.work.worker import Worker
 
-from .team import consumer, pending, until, until_pending, vanish, working
+from .team import consumer, pending, read, until, until_pending, vanish, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -252,6 +252,32 @@ def test_a_service_that_takes_batches_gets_them(redis_server: Server) -> None:
     assert max(service.batches) > 1
     assert sorted(service.taken) == sorted(f"id{n}" for n in range(1, 41))
     assert sum(service.batches) < 40, "one of them came by itself"
+
+
+def test_what_is_handled_alone_is_acknowledged_before_the_next(redis_server: Server) -> None:
+    """Who dies over the next one would have this one suspected once more, and buried at last."""
+    unsaid: list[int] = []
+
+    async def scene() -> None:
+        async with hub(redis_server.url, partitions=1) as one:
+
+            async def behave(_: str) -> None:
+                group = await one.client.xpending(ROOT.partition(0).entries, "workers")
+                unsaid.append(group["pending"])
+
+            service = Service(behave)
+            await one.put(messages(range(1, 6), keys=5))
+            dead = consumer(redis_server.url, "dead")
+            dead.start()
+            for entry in await read(dead, 5):
+                await dead.mark(entry)
+            await vanish(dead)
+            async with employed(redis_server.url, service):
+                await until(lambda: len(service.taken) == 5)
+                await until_pending(one)
+
+    asyncio.run(scene())
+    assert unsaid == [5, 4, 3, 2, 1]
 
 
 def test_what_has_gone_to_another_is_not_begun(redis_server: Server) -> None:

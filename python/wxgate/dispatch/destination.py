@@ -295,6 +295,10 @@ class Destination:
         """See what may be done now."""
         self._plan()
 
+    def settle(self) -> None:
+        """Tell the journal what is done now, and not only at the end of the tick."""
+        self._report()
+
     def unpark(self) -> None:
         """Try again in spite of a 410."""
         self._outcome.parked = False

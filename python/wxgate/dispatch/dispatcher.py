@@ -203,6 +203,11 @@ class Dispatcher:
             destination.unpark()
         return bool(found)
 
+    def settle(self) -> None:
+        """Have the journal told what is done now, and not only at the end of the tick."""
+        for one in self._at.values():
+            one.settle()
+
     def snapshot(self) -> list[Standing]:
         """How the destinations stand, in the order of the places."""
         return [one.standing() for one in self._at.values() if not one.is_at_rest]

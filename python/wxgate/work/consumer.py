@@ -68,6 +68,7 @@ class Consumer:
         self._changed = asyncio.Event()
         self._finished = asyncio.Event()
         self._beaten = asyncio.Event()
+        self._told = asyncio.Event()
         self._stopping = False
         self._away = False
         self.done = 0
@@ -123,6 +124,17 @@ class Consumer:
         """Note that an entry is done; it is acknowledged with all others of the moment."""
         entry.share.finish(entry)
         self._finished.set()
+
+    async def acknowledged(self) -> None:
+        """Wait until Redis knows all that is finished."""
+        while self._unsaid:
+            self._told.clear()
+            await self._told.wait()
+
+    @property
+    def _unsaid(self) -> bool:
+        """Whether something is finished that Redis does not know of."""
+        return any(one.finished or one.repeated for one in self._shares.values())
 
     async def bury(self, entry: Entry, reason: Reason) -> bool:
         """Move an entry to the dead letters; False if it is this consumer's no more.
@@ -239,6 +251,8 @@ class Consumer:
         for number in set(self._shares) - set(dealt.mine):
             _LOG.warning("%s: lost partition %d to another consumer", self._title, number)
             self._shares.pop(number).lose()
+        # Who waits until something is said need not, if it was another's to say.
+        self._told.set()
         for number in dealt.mine:
             await self._ensure(number)
         kept = [share for share in self._shares.values() if share.open]
@@ -271,6 +285,7 @@ class Consumer:
         try:
             while await self._acknowledge_some():
                 pass
+            self._told.set()
         except BaseException:
             self._finished.set()
             raise
@@ -284,7 +299,7 @@ class Consumer:
             self.repeated += told.repeated
             for share in told.forgotten:
                 await share.take(self._client)
-        return any(one.finished or one.repeated for one in self._shares.values())
+        return self._unsaid
 
     # Outages
 

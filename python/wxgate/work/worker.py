@@ -118,6 +118,10 @@ class Worker:
         while any(standing.in_flight for standing in self._dispatcher.snapshot()):
             self._room.clear()
             await self._room.wait()
+        # Else who dies over this one takes with it what is done and was not said: those would be
+        # marked, though the fault was never theirs.
+        self._dispatcher.settle()
+        await self._consumer.acknowledged()
         if entry.tries + 1 >= self._deaths:
             await self._give_up(entry)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _HEAD_END = b"\r\n\r\n"
 _OK = range(200, 300)
+_MOMENT = 0.03
+"""Seconds after which a call that was called off is surely known to be."""
 
 
 class _Event(msgspec.Struct):
@@ -81,7 +84,7 @@ class Shelf:
     when: list[tuple[float, int]] = field(default_factory=list)
     """When each request came in (s of the loop's clock), with the status that it was given."""
     most_open: int = 0
-    """The most requests that were open at once."""
+    """The most requests that were open at once, for longer than a moment."""
 
     def put(self, arrival: Arrival) -> None:
         """Take a message."""
@@ -146,6 +149,10 @@ class Sink:
         for transport in list(self.connections):
             transport.abort()
 
+    def count_open(self) -> None:
+        """See how many requests are open."""
+        self.shelf.most_open = max(self.shelf.most_open, self.open_now)
+
     async def until(self, holds: Callable[[], bool], patience: float = 20.0) -> bool:
         """Wait until ``holds``, looked at whenever something was taken; False if nothing comes."""
         while not holds():
@@ -175,6 +182,7 @@ class _Connection(asyncio.Protocol):
         self._sink = sink
         self._received = b""
         self._transport: asyncio.Transport
+        self._lost = asyncio.Event()
 
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport
@@ -184,6 +192,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._sink.connections.discard(self._transport)
+        self._lost.set()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -203,7 +212,8 @@ class _Connection(asyncio.Protocol):
         sink.shelf.arrived.update(one.number for one in messages)
         sink.shelf.when.append((asyncio.get_running_loop().time(), mode.status))
         sink.open_now += 1
-        sink.shelf.most_open = max(sink.shelf.most_open, sink.open_now)
+        # Not at once: that a try was called off comes by another connection than the next try.
+        asyncio.get_running_loop().call_later(_MOMENT, sink.count_open)
         if mode.manner is Manner.RESET:
             sink.open_now -= 1
             self._transport.abort()
@@ -241,7 +251,9 @@ class _Connection(asyncio.Protocol):
         while not self._transport.is_closing():
             if (byte := next(drip, None)) is not None:
                 self._transport.write(bytes([byte]))
-            await asyncio.sleep(1.0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._lost.wait()
         self._sink.open_now -= 1
 
 

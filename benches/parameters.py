@@ -6,10 +6,10 @@ import os
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from page import cpu_name
+from machine import cpu_name
 
 if TYPE_CHECKING:
-    from page import Results
+    from results import Results
 
 _DIGITS = 4
 

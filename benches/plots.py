@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
-    from page import Results
+    from results import Results
 
 _INK = "#3b6ea8"
 _LIGHT = "#b9cbe2"

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 import figures
 import parameters
 import plots
-from page import Results, headline, page
+from headline import headline
+from page import page
+from results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable

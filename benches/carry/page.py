@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from figures import Row, short
+from table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _FLAT = 0.05
 _CARRY = """\
@@ -58,7 +59,7 @@ def carried(seen: dict[str, Any], cores: int) -> str:
         for one in seen["curve"]
     ]
     head = ("messages/s", "acknowledged", *_HEADS, "CPU µs a message", "late", "behind s")
-    return _CARRY.format(cores=cores) + _table(head, rows) + "\n" + _days(seen["days"])
+    return _CARRY.format(cores=cores) + table(head, rows) + "\n" + _days(seen["days"])
 
 
 _HEADS = ("p50 ms", "p90", "p99", "p99.9", "max")
@@ -95,10 +96,10 @@ def _days(days: dict[str, Any]) -> str:
         + sums
         + absent
         + "\n"
-        + _table(("", "process", "CPU µs a message (s a million)", "MB"), costs)
+        + table(("", "process", "CPU µs a message (s a million)", "MB"), costs)
         + "\n"
         + _RATES
-        + _table(("", "", "messages/s", *_HEADS), rates)
+        + table(("", "", "messages/s", *_HEADS), rates)
     )
 
 
@@ -132,7 +133,7 @@ def growth(seen: dict[str, Any], backlog: dict[str, Any]) -> str:
             )
     rows += _backlog(backlog)
     head = ("", "", "CPU µs a message", "against the first", "within 5 %")
-    return _GROWTH.format(**seen) + _table(head, rows)
+    return _GROWTH.format(**seen) + table(head, rows)
 
 
 def waiting(backlog: dict[str, Any]) -> list[tuple[int, float]]:
@@ -175,7 +176,7 @@ def fleets(seen: dict[str, Any]) -> str:
         *("µs a pick", "repeats known alone", "with a store"),
         *("let pass at 80 % of a limit, in parts", "counted together"),
     )
-    return _FLEET.format(seconds=seen["seconds"], claim=seen["claim_bytes"]) + _table(head, rows)
+    return _FLEET.format(seconds=seen["seconds"], claim=seen["claim_bytes"]) + table(head, rows)
 
 
 def _number(value: str) -> str:
@@ -184,8 +185,3 @@ def _number(value: str) -> str:
 
 def _verdict(ratio: float) -> str:
     return "yes" if ratio <= 1 + _FLAT else "**no**"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

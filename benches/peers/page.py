@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from figures import Row
+from table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +54,8 @@ def section(seen: dict[str, Any]) -> str:
     pairs = list(seen["pairs"].values())
     rounds = max((len(pair["other"]["cpu"]) for pair in pairs), default=0)
     head = _HEAD.format(valkey=seen["valkey"], rounds=rounds, connections=seen["connections"])
-    speed = _table(_SPEED, map(_at_full_speed, pairs))
-    load = _table(_LOAD, map(_at_equal_load, pairs))
+    speed = table(_SPEED, map(_at_full_speed, pairs))
+    load = table(_LOAD, map(_at_equal_load, pairs))
     return f"{head}{speed}\n{load}\n{''.join(_notes(seen))}"
 
 
@@ -112,8 +113,3 @@ def values(seen: float | list[float]) -> Row:
 
 def _text(seen: list[float]) -> str:
     return values(seen).text()
-
-
-def _table(head: tuple[str, ...], rows: Any) -> str:  # noqa: ANN401 (an iterator of tuples)
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

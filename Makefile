@@ -21,6 +21,7 @@ TEST_MARKS ?= not slow and not slow_faults
 FAULT_KILLS ?= 1000
 FAULT_RESULTS ?= $(CURDIR)/.cache/faults.jsonl
 BENCH_ARGS ?=
+DAY_ARGS ?=
 DEMO_ARGS ?=
 FUZZ_SECONDS ?= 30
 FUZZ_SANITIZER ?= none
@@ -172,6 +173,11 @@ bench: setup benches/core/Cargo.lock ## everything, some minutes; writes benches
 .PHONY: bench-quick
 bench-quick: setup benches/core/Cargo.lock ## the same in two minutes, roughly; writes nothing
 	@$(BIN)/python benches/report.py --quick
+
+.PHONY: bench-day
+bench-day: setup ## a whole day, half an hour alone on the machine; DAY_ARGS='--messages 300000' rehearses
+	$(call say,a day of twenty million: leave the machine alone)
+	@$(BIN)/python benches/day/run.py $(DAY_ARGS)
 
 # The lock of the benches starts as ours, so that what is measured is what is shipped.
 benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock

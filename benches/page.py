@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from carry.page import carried, fleets, growth
+from day.page import section as day
+from kept import block
 from machine import machine
 from micro import boundary, exact, stages
 from peers.page import section as peers
@@ -71,6 +73,7 @@ def page(results: Results) -> str:
         + carried(results.carry, os.cpu_count() or 1)
         + _picture("throughput", "latency by messages a second")
         + _picture("latency", "percentiles of latency at the rates of a day"),
+        "## A whole day of twenty million\n\n" + block("day", day(results.apart.get("day"))),
         "## How the cost of a message grows\n\n"
         + growth(results.carry["growth"], processes.backlog)
         + _picture("growth", "CPU a message by accounts, routes, size, workers and backlog"),

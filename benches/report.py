@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import figures
+import kept
 import parameters
 import plots
 from headline import headline
@@ -31,7 +32,6 @@ ROOT = Path(__file__).parents[1]
 _RAW = ROOT / ".cache/bench"
 _BUSY = 0.5
 """A load above which others take part in the result."""
-_BLOCK = ("<!-- figures:start -->\n", "<!-- figures:end -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ def main() -> None:
 
 def _write(results: Results) -> None:
     plots.draw(results, ROOT / "benches/plots")
-    (ROOT / "benches/RESULTS.md").write_text(page(results))
-    text = json.dumps(parameters.of(results), indent=1, ensure_ascii=False)
-    (ROOT / "benches/results.json").write_text(text + "\n")
-    _into("README.md", headline(results))
-    _into("README.zh-CN.md", headline(results, chinese=True))
+    kept.PAGE.write_text(page(results))
+    text = json.dumps(parameters.of(results) | results.apart, indent=1, ensure_ascii=False)
+    kept.RESULTS.write_text(text + "\n")
+    kept.into(ROOT / "README.md", "figures", headline(results))
+    kept.into(ROOT / "README.zh-CN.md", "figures", headline(results, chinese=True))
     _say("benches/RESULTS.md, its plots, results.json and the figures of both READMEs written")
     _say("`make docs` takes them up into docs/capacity.md")
 
@@ -183,17 +183,9 @@ def _read(raw: Path) -> Results:
         peers=json.loads((raw / "peers.json").read_text()),
         carry=json.loads((raw / "carry.json").read_text()),
         journal=(raw / "journal.md").read_text(),
+        apart=kept.read(),
         **about,
     )
-
-
-def _into(name: str, text: str) -> None:
-    readme = ROOT / name
-    head, start, rest = readme.read_text().partition(_BLOCK[0])
-    _, end, tail = rest.partition(_BLOCK[1])
-    if not start or not end:
-        sys.exit(f"{name} has no block between {_BLOCK[0].strip()} and {_BLOCK[1]}")
-    readme.write_text(head + start + text + end + tail)
 
 
 def _run(*command: str, **environment: str) -> str:

@@ -24,6 +24,8 @@ class Results:
     """As ``carry/run.py`` wrote it."""
     journal: str
     """The journal beside its disk: a table, and what a start with 1 GB took."""
+    apart: dict[str, Any]
+    """What ``kept.py`` has of days and profiles."""
     when: str
     commit: str
     rust: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wxgate.bench import plan, usage
-from wxgate.bench.day.stage import Setting
+from wxgate.bench.day import stage
 from wxgate.bench.day.stand import Stand, far_end, play
 from wxgate.bench.parts import Part, Played
 from wxgate.sim import invent
@@ -26,22 +26,6 @@ CONNECTIONS = 32
 """Each with its next message as soon as it is answered, since more are always due."""
 _TOO_MANY = 100_000.0
 """Messages a second."""
-_CONFIG = """\
-[server]
-listen = "127.0.0.1:{listen}"
-admin = "127.0.0.1:{admin}"
-workers = {workers}
-log_level = "error"
-
-[journal]
-dir = "journal"
-retain = 0
-
-[upstream.service]
-nodes = ["http://127.0.0.1:{service}"]
-batch = 64
-
-"""
 _ACCOUNT = """\
 [account.a{number}]
 kind = "official"
@@ -110,7 +94,7 @@ async def _run(
 ) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         service = free_port()
-        counting = await stack.enter_async_context(far_end(service, Setting()))
+        counting = await stack.enter_async_context(far_end(service, stage.Setting()))
         rows = []
         for at, variant in enumerate(variants):
             world, accounts = _build(folder / str(at), service, variant)
@@ -159,9 +143,7 @@ def _build(folder: Path, service: int, variant: Variant) -> tuple[World, list[Pl
     (folder / "token").write_text(token)
     (folder / "aes_key").write_text(aes_key)
     ports = Ports(free_port(), free_port(), service)
-    text = _CONFIG.format(
-        listen=ports.listen, admin=ports.admin, service=service, workers=variant.workers
-    )
+    text = stage.server(ports, variant.workers) + stage.service(ports)
     text += "".join(
         _ACCOUNT.format(number=number, appid=appid) for number in range(variant.accounts)
     )

@@ -11,6 +11,7 @@ from wxgate.bench.day import books, carried, stage
 from wxgate.bench.day.books import Books
 from wxgate.bench.day.carried import Played
 from wxgate.bench.day.far_end import count
+from wxgate.bench.day.meter import Marks
 from wxgate.bench.day.tally import Taken, Tally
 from wxgate.cli import main
 from wxgate.settings import load
@@ -70,6 +71,9 @@ def test_every_process_has_its_cost(played: Books) -> None:
     assert names == {"gateway, parent", "gateway, worker 1", "far end", "player"}
     assert all(cost.rss > 1 for cost in played.costs)
     assert all(cost.cpu > 0 for cost in played.costs if cost.name != "gateway, parent")
+    for sizes in played.sizes:
+        assert set(sizes.mb) == names | {"journal"}
+    assert played.sizes
     text = "\n".join(books.lines(played))
     assert "lost 0; arrived twice 0" in text
     assert "such days fit in a day" in text
@@ -79,6 +83,9 @@ def test_latencies_are_told_by_rate(played: Books) -> None:
     """As it was played, and at the rates at which twenty million come."""
     assert [one.name for one in played.rates] == ["mean", "peak", "holiday's peak"]
     assert [round(one.rate) for one in played.rates] == [231, 694, 2315]
+    for one in played.rates:
+        assert one.latency is not None
+        assert sum(times for _, times in one.recorded) == one.latency.count
     quiet, mean, busy = played.hours
     assert quiet.rate < mean.rate < busy.rate <= played.peak
     assert mean.rate == pytest.approx(played.mean, rel=0.2)
@@ -94,7 +101,10 @@ def test_latencies_are_told_by_rate(played: Books) -> None:
         (lambda day: {"arrived": day.arrived + 2}, "2 events arrived twice"),
         (lambda day: {"ids": day.ids + 1}, "more arrived than was sent"),
         (lambda _: {"repeated": -1}, "the gateway recognised -1"),
-        (lambda day: {"repeated": day.repeated + 1}, "the gateway recognised"),
+        (
+            lambda day: {"repeated": day.repeated + day.seen.counts.tried_again + 1},
+            "the gateway recognised",
+        ),
     ],
 )
 def test_books_that_do_not_balance(
@@ -105,13 +115,33 @@ def test_books_that_do_not_balance(
     assert any(line in fault for fault in books.faults(spoiled))
 
 
-def test_the_far_end_knows_an_id_again() -> None:
-    """In a batch or alone."""
+def test_the_far_end_knows_a_message_again() -> None:
+    """In a batch or alone, its id a number or a text; pushes and payments and runs apart."""
     tally = Tally()
-    count(tally, b'[{"id":"a","data":{}},{"id":"b"}]')
-    count(tally, b'{"id":"a"}')
+    push = (1_764_000_000 << 28) + 7
+    count(tally, b'[{"data":{"MsgId":%d}},{"subject":"o","data":{"MsgId":"%d"}}]' % (push, push))
+    count(tally, b'{"subject":"L17640000000000000007","data":{"mchid":"1900000001"}}')
     assert tally.taken(ids=False) == Taken(events=3)
     assert tally.taken(ids=True) == tally.taken(ids=True) == Taken(events=3, ids=2)
+    count(tally, b'{"data":{"MsgId":%d}}' % (push + (1 << 28)))
+    count(tally, b'{"data":{"MsgId":%d}}' % (push + 20_000_000))
+    assert tally.taken(ids=True) == Taken(events=5, ids=4)
+
+
+def test_the_far_end_refuses_what_the_player_did_not_send() -> None:
+    """It would count nothing."""
+    with pytest.raises(ValueError, match="invalid literal"):
+        count(Tally(), b'{"subject":"somebody else","data":{}}')
+
+
+def test_sizes_are_seen_after_each_tenth_and_the_first_million() -> None:
+    """Once each, at the first look after it."""
+    marks = Marks(20_000_000, lambda: {"far end": 5.0})
+    for messages in range(0, 20_000_000, 400_000):
+        marks.look(messages)
+    seen = [one.messages for one in marks.seen]
+    assert seen == [1_200_000, *range(2_000_000, 20_000_000, 2_000_000)]
+    assert marks.seen[0].mb == {"far end": 5.0}
 
 
 def machine(
@@ -124,6 +154,9 @@ def machine(
         seen.seen,
         slip=msgspec.structs.replace(seen.seen.slip, share=0.0),
         latency=msgspec.structs.replace(seen.seen.latency, p99=1.0),
+        counts=msgspec.structs.replace(
+            seen.seen.counts, refused=0, unanswered=0, broken=0, denied=0
+        ),
     )
 
     async def stretch(rate: float, seconds: float) -> Played:
@@ -154,6 +187,27 @@ def test_a_machine_that_carries_nothing(played: Books) -> None:
     stretch, _ = machine(10.0, {"refused": 1}, played)
     with pytest.raises(ValueError, match="does not carry 250 messages a second"):
         asyncio.run(carried.peak(stretch, lambda _: None))
+
+
+def test_a_closed_loop_says_how_fast_a_day_can_be(played: Books) -> None:
+    """A twentieth below what a rush took, over as many connections as are not refused."""
+    rushes: list[tuple[int, int]] = []
+
+    async def rush(messages: int, connections: int) -> Played:
+        rushes.append((messages, connections))
+        refused = messages // 50 if connections > most else 0
+        counts = msgspec.structs.replace(played.seen.counts, messages=messages, refused=refused)
+        seen = msgspec.structs.replace(played.seen, counts=counts, seconds=messages / 10_000)
+        return Played(seen, messages / 10_000)
+
+    most = 20
+    rate, connections = asyncio.run(carried.fastest(rush, 64, lambda _: None))
+    assert rate == pytest.approx(5000 * 0.95)
+    assert connections == 16
+    assert rushes == [(20_000, 64), (100_000, 64), (100_000, 32), (100_000, 16)]
+    most = 3
+    with pytest.raises(ValueError, match="too busy"):
+        asyncio.run(carried.fastest(rush, 64, lambda _: None))
 
 
 def test_limits_are_on_and_never_deny_a_day(tmp_path: Path) -> None:

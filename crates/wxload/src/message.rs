@@ -108,16 +108,18 @@ fn write(fields: &mut Fields, what: What, number: Number) {
                 number,
             );
         }
-        // An event has no id: two of one user in one second must differ in what they say.
+        // Most events have no id: two of one user in one second must differ in what they say.
         What::Click => event(
             fields,
             "CLICK",
             &[("EventKey", &format!("menu_orders_{n}"))],
+            number,
         ),
         What::View => event(
             fields,
             "VIEW",
             &[("EventKey", &format!("https://example.com/orders?n={n}"))],
+            number,
         ),
         What::Location => {
             let place = format!("120.{n:09}");
@@ -129,25 +131,29 @@ fn write(fields: &mut Fields, what: What, number: Number) {
                     ("Longitude", &place),
                     ("Precision", "65.0"),
                 ],
+                number,
             );
         }
         What::VirtualPayment => event(
             fields,
             "xpay_goods_deliver_notify",
             &[("OutTradeNo", &format!("V{n:030}"))],
+            number,
         ),
         What::VirtualRefund => event(
             fields,
             "xpay_refund_notify",
             &[("MchRefundId", &format!("R{n:030}"))],
+            number,
         ),
         What::Revocation => event(
             fields,
             "user_authorization_revoke",
             &[("RevokeInfo", &n.to_string())],
+            number,
         ),
-        What::Subscribe | What::Payment => event(fields, "subscribe", &[("EventKey", "")]),
-        What::Unsubscribe => event(fields, "unsubscribe", &[("EventKey", "")]),
+        What::Subscribe | What::Payment => event(fields, "subscribe", &[("EventKey", "")], number),
+        What::Unsubscribe => event(fields, "unsubscribe", &[("EventKey", "")], number),
     }
 }
 
@@ -159,12 +165,14 @@ fn message(fields: &mut Fields, kind: &str, more: &[(&str, &str)], number: Numbe
     fields.number("MsgId", number.msg_id());
 }
 
-fn event(fields: &mut Fields, name: &str, more: &[(&str, &str)]) {
+/// Its number is in it, as in every message: whoever takes it can say which ones have arrived.
+fn event(fields: &mut Fields, name: &str, more: &[(&str, &str)], number: Number) {
     fields.text("MsgType", "event");
     fields.text("Event", name);
     for (name, value) in more {
         fields.text(name, value);
     }
+    fields.number("MsgId", number.msg_id());
 }
 
 /// Writes XML or JSON. What is written needs no escaping in either.
@@ -272,6 +280,17 @@ mod tests {
                 push(Style::OfficialXml, what, 3, next, 1),
             );
             assert_ne!(one.1, other.1, "{what:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_its_number_too() {
+        for what in [What::Click, What::Subscribe, What::Revocation] {
+            let text = text(Style::OfficialXml, what);
+            assert!(
+                text.contains("<MsgId>473520144384000007</MsgId>"),
+                "{what:?}"
+            );
         }
     }
 

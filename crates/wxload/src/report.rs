@@ -40,6 +40,15 @@ impl Latencies {
             max: at(1.0),
         })
     }
+
+    /// All of it: each latency that was seen, in microseconds to three digits, and how often.
+    pub(crate) fn recorded(&self) -> Vec<(u64, u64)> {
+        self.0.as_ref().map_or_else(Vec::new, |histogram| {
+            let seen = histogram.iter_recorded();
+            seen.map(|one| (one.value_iterated_to(), one.count_at_value()))
+                .collect()
+        })
+    }
 }
 
 /// A distribution, in milliseconds.
@@ -120,6 +129,8 @@ pub struct Report {
     pub counts: Counts,
     /// Of first tries that were acknowledged.
     pub latency: Option<Latency>,
+    /// The whole distribution: microseconds, to three digits, and how often, from the fastest on.
+    pub recorded: Vec<(u64, u64)>,
     /// The same by leg.
     pub legs: Vec<LegReport>,
     /// Of messages that were sent again after an acknowledgement.
@@ -221,6 +232,7 @@ impl Tally {
             seconds: run.seconds,
             counts: self.counts.clone(),
             latency: self.all.summary(),
+            recorded: self.all.recorded(),
             legs: seen.map(|(seen, leg)| seen.report(leg)).collect(),
             repeats: self.repeats.summary(),
             refusals: self.refusals.summary(),

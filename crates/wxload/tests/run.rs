@@ -87,8 +87,15 @@ fn all_is_acknowledged_and_the_counts_add_up() {
         (report.planned, counts.messages, counts.acknowledged),
         (200, 200, 200)
     );
-    assert_eq!(report.latency.unwrap().count, 200);
+    let latency = report.latency.unwrap();
+    assert_eq!(latency.count, 200);
     assert_eq!(report.legs.len(), 1);
+    let recorded = &report.recorded;
+    assert!(recorded.is_sorted());
+    assert_eq!(recorded.iter().map(|(_, count)| count).sum::<u64>(), 200);
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of a test")]
+    let slowest = recorded.last().unwrap().0 as f64 / 1000.0;
+    assert!((slowest - latency.max).abs() < 0.001, "{slowest}");
 }
 
 #[test]

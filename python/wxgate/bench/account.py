@@ -30,7 +30,7 @@ def faults(seen: Seen) -> list[str]:
 
 def progress(at: Progress) -> str:
     """Tell how a run stands, in one line."""
-    share = at.seconds / at.of if at.of else 1.0
+    share = at.messages / at.planned if at.planned else 1.0
     return (
         f"{min(share, 1.0):4.0%}  {at.messages:>11,} sent  {at.acknowledged:>11,} acknowledged  "
         f"{at.refused:>7,} refused  p99 {at.p99:8.2f} ms"

@@ -110,6 +110,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     counts: Counts
     latency: Latency | None
+    recorded: list[tuple[int, int]]
+    """The whole of it: microseconds, to three digits, and how often, from the fastest on."""
     legs: list[LegSeen]
     repeats: Latency | None
     refusals: Latency | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wxgate.bench import account
-from wxgate.bench.day.meter import Cost  # noqa: TC001 (msgspec reads the annotation)
+from wxgate.bench.day.meter import Cost, Sizes  # noqa: TC001 (msgspec reads the annotation)
 from wxgate.bench.plan import Latency, Seen  # noqa: TC001 (likewise)
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
     """Messages a second."""
     latency: Latency | None
+    recorded: list[tuple[int, int]] = []
+    """The whole distribution: microseconds, and how often."""
 
 
 class Books(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     drained: float
     """Seconds from the last acknowledgement to the last arrival."""
     costs: list[Cost]
+    sizes: list[Sizes]
+    """While it was played."""
     rates: list[Rate]
     """Of a day of twenty million as it comes, not compressed."""
 
@@ -146,6 +150,9 @@ def _costs(books: Books) -> Iterator[str]:
         yield f"{cost.name:<18} {cost.cpu:8.1f} {million:12.1f} {cost.rss:7.1f}"
     million = sum(cost.cpu for cost in books.costs) / messages * 1e6
     yield f"{'all':<18} {'':8} {million:12.1f}"
+    for at in books.sizes:
+        sizes = " · ".join(f"{name} {size:,.1f}" for name, size in at.mb.items())
+        yield f"MB after {at.messages:,}: {sizes}"
 
 
 def _rate(leg: LegSeen) -> float:

@@ -1,8 +1,8 @@
-"""The far end of the day: takes events and counts their ids.
+"""The far end of the day: takes events and counts the messages that they tell of.
 
 A process of its own. ``python -m wxgate.bench.day.far_end PORT`` is a service that takes batches of
 events; with ``REDIS PREFIX`` behind it, it reads the day's stream there instead. Either way a GET
-of ``/`` says how many events it has taken, one of ``/ids`` how many different ids they had too.
+of ``/`` says how many events it has taken, one of ``/ids`` of how many different messages too.
 """
 
 from __future__ import annotations
@@ -14,24 +14,20 @@ import msgspec
 import uvloop
 
 from wxgate.bench.day import reader
-from wxgate.bench.day.tally import Tally
+from wxgate.bench.day.tally import Event, Tally
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 
 
-class _Event(msgspec.Struct):
-    id: str
-
-
-_ONE = msgspec.json.Decoder(_Event)
-_BATCH = msgspec.json.Decoder(list[_Event])
+_ONE = msgspec.json.Decoder(Event)
+_BATCH = msgspec.json.Decoder(list[Event])
 
 
 def count(tally: Tally, body: bytes) -> None:
     """Count one event or a batch."""
     events = _BATCH.decode(body) if body.startswith(b"[") else [_ONE.decode(body)]
     for event in events:
-        tally.add(event.id)
+        tally.add(event)
 
 
 class _Service(asyncio.Protocol):

@@ -13,9 +13,13 @@ from wxgate.bench import usage
 from wxgate.settings.redis import RedisUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _MB = 1e6
+_MILLION = 1_000_000
+_BLOCK = 512
+"""Bytes, as ``stat`` counts them whatever the file system."""
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,13 +32,39 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """MB resident at the end."""
 
 
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is resident, and what lies on the disk, after so many messages."""
+
+    messages: int
+    mb: dict[str, float]
+    """By process; the journal's files as ``journal``."""
+
+
+class Marks:
+    """Looks at sizes after each tenth of a day, and after the first million messages."""
+
+    def __init__(self, messages: int, sizes: Callable[[], dict[str, float]]) -> None:
+        """``sizes`` are MB by what they are of."""
+        tenths = {messages * tenth // 10 for tenth in range(1, 10)}
+        self._due = sorted(tenths | ({_MILLION} if messages > _MILLION else set()))
+        self._sizes = sizes
+        self.seen: list[Sizes] = []
+
+    def look(self, messages: int) -> None:
+        """Hear how far the day is, once a second."""
+        if self._due and messages >= self._due[0]:
+            self._due = [mark for mark in self._due if mark > messages]
+            self.seen.append(Sizes(messages=messages, mb=self._sizes()))
+
+
 class Meter:
     """Reads the processes of a gateway, a far end and this one, and a Redis if there is one."""
 
-    def __init__(self, gateway: int, far_end: int, redis: str | None) -> None:
+    def __init__(self, gateway: int, far_end: int, redis: str | None, journal: Path) -> None:
         """Begin now. Raises ``redis.RedisError`` if it cannot be asked."""
         self._gateway = gateway
         self._far_end = far_end
+        self._journal = journal
         self._redis = None if redis is None else _client(redis)
         self._began = dict(self._spent())
 
@@ -45,6 +75,11 @@ class Meter:
             for name, (cpu, rss) in self._spent()
         ]
         return [*costs, Cost(name="player", cpu=player, rss=_rss(os.getpid()))]
+
+    def sizes(self) -> dict[str, float]:
+        """MB by process, and of the journal."""
+        sizes = {name: rss for name, (_, rss) in self._spent()}
+        return sizes | {"player": _rss(os.getpid()), "journal": _on_disk(self._journal)}
 
     def _spent(self) -> Iterator[tuple[str, tuple[float, float]]]:
         """CPU seconds and MB, by name."""
@@ -63,6 +98,14 @@ class Meter:
 
 def _rss(pid: int) -> float:
     return usage.memory(pid).rss
+
+
+def _on_disk(folder: Path) -> float:
+    sizes = []
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # a segment that has been deleted since
+            sizes.append(file.stat().st_blocks * _BLOCK)
+    return sum(sizes) / _MB
 
 
 def _client(text: str) -> Redis:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from wxgate.bench.day.stage import PARTITIONS, STREAM
+from wxgate.bench.day.tally import Event
 from wxgate.settings.redis import RedisPlace, RedisUrl
 from wxgate.streams.connect import connect
 from wxgate.streams.keys import Root
@@ -24,6 +26,7 @@ _COUNT = 1000
 _PAUSE_S = 0.02
 """Between two reads, so that each finds a batch: the reader shares the machine."""
 _TIMEOUT_S = 10.0
+_EVENT = msgspec.json.Decoder(Event)
 
 
 async def read(tally: Tally, url: str, prefix: str) -> None:
@@ -48,7 +51,7 @@ async def read(tally: Tally, url: str, prefix: str) -> None:
     while True:
         for key, found in await _found(client, ask):
             for _, fields in found:
-                tally.add(fields[b"id"])
+                tally.add(_EVENT.decode(fields[b"event"]))
             await client.xack(key, _GROUP, *(place for place, _ in found))
         await asyncio.sleep(_PAUSE_S)
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 STREAM = "day"
 PARTITIONS = 16
+BATCH = 64
+JOURNAL = "journal"
+"""Its folder, beside the configuration."""
 
-_CONFIG = """\
+_SERVER = """\
 [server]
 listen = "127.0.0.1:{listen}"
 admin = "127.0.0.1:{admin}"
@@ -23,9 +26,11 @@ workers = {workers}
 log_level = "error"
 
 [journal]
-dir = "journal"
+dir = "{journal}"
 retain = 0
 
+"""
+_LIMITS_AND_ROUTE = """\
 [[limit]]
 name = "one-user"
 per = "openid"
@@ -65,7 +70,7 @@ class Setting:
     """What the day is played with."""
 
     workers: int = 1
-    batch: int = 64
+    batch: int = BATCH
     """Events in one request to the service."""
     to: Literal["service", "stream"] = "service"
     redis: str | None = None
@@ -89,14 +94,21 @@ def build(folder: Path, ports: Ports, setting: Setting) -> World:
     return World(config, ports, {"mch": Belongings(private_key=pair.private, serial=SERIAL)})
 
 
+def server(ports: Ports, workers: int) -> str:
+    """Describe a gateway of a bench, without accounts and routes; nothing delivered is kept."""
+    return _SERVER.format(listen=ports.listen, admin=ports.admin, workers=workers, journal=JOURNAL)
+
+
+def service(ports: Ports, batch: int = BATCH) -> str:
+    """Describe the far end that takes batches: ``upstream:service``."""
+    return _SERVICE.format(service=ports.service, batch=batch)
+
+
 def _text(ports: Ports, setting: Setting) -> str:
-    service = _SERVICE.format(service=ports.service, batch=setting.batch)
-    base = _CONFIG.format(
-        listen=ports.listen,
-        admin=ports.admin,
-        workers=setting.workers,
-        to="upstream:service" if setting.to == "service" else f"stream:{STREAM}",
-    )
+    if setting.to == "service":
+        to, destination = "upstream:service", service(ports, setting.batch)
+    else:
+        to, destination = f"stream:{STREAM}", _STREAM
     state = _STATE.format(url=setting.redis, prefix=setting.prefix) if setting.redis else ""
-    destination = service if setting.to == "service" else _STREAM
+    base = server(ports, setting.workers) + _LIMITS_AND_ROUTE.format(to=to)
     return base + state + destination + accounts("shop", "mini", "work", "mch")

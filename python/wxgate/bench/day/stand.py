@@ -39,6 +39,8 @@ _LOOK_S = 0.05
 _STEP_AHEAD = 64
 """Payments made before a stretch: a day's are made while it is played."""
 _PATIENT_S = 10.0
+_TOO_MANY = 100_000.0
+"""Messages a second: more are always due."""
 
 
 @dataclass(slots=True)
@@ -62,10 +64,19 @@ class Stand:
     async def stretch(self, rate: float, seconds: float) -> Played:
         """Play messages at an even rate, and wait until they have arrived."""
         run = self.run([plan.Leg(seconds, rate)])
-        run = msgspec.structs.replace(run, ahead=_STEP_AHEAD)
+        return await self._short(msgspec.structs.replace(run, ahead=_STEP_AHEAD))
+
+    async def rush(self, messages: int, connections: int) -> Played:
+        """Have each connection send its next message as soon as it is answered."""
+        run = self.run([plan.Leg(messages / _TOO_MANY * 2, _TOO_MANY)])
+        return await self._short(
+            msgspec.structs.replace(run, messages=messages, connections=connections)
+        )
+
+    async def _short(self, run: Run) -> Played:
         seen = await play(run)
         played = Played(seen, await self.arrived(seen))
-        # An event's identity is its user and its second: the next run begins in another one.
+        # A message is told by its number and the second in which its run began.
         await asyncio.sleep(1.0 - time.time() % 1.0)
         return played
 

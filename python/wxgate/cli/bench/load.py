@@ -13,7 +13,7 @@ from wxgate.bench.parts import playable, played
 from wxgate.bench.plan import Leg, play
 from wxgate.bench.plan import run as plan
 from wxgate.cli import options
-from wxgate.cli.bench.telling import refuse, show, tell
+from wxgate.cli.bench.telling import Show, refuse, tell
 from wxgate.settings import load
 from wxgate.sim import Belongings
 
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     """Play; return 0 if all went well, 1 if not, 2 for usage."""
     settings = load(args.config)
     try:
-        seen = play(_plan(settings, args), None if args.json else show)
+        seen = play(_plan(settings, args), None if args.json else Show())
     except ValueError as error:
         return refuse(str(error))
     except OSError as error:

@@ -21,10 +21,21 @@ def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def show(at: Progress) -> None:
-    """Tell how a run stands, always on the same line of a terminal."""
-    end = "\r" if sys.stderr.isatty() else "\n"
-    sys.stderr.write(account.progress(at) + end)
+class Show:
+    """Tells how a run stands: always on the same line of a terminal, or percent by percent."""
+
+    def __init__(self) -> None:
+        """Nothing has been said."""
+        self._said = -1
+
+    def __call__(self, at: Progress) -> None:
+        """Hear of it once a second."""
+        percent = int(at.messages * 100 / max(1, at.planned))
+        if sys.stderr.isatty():
+            sys.stderr.write(account.progress(at) + "\r")
+        elif percent > self._said:
+            sys.stderr.write(account.progress(at) + "\n")
+        self._said = percent
 
 
 def refuse(reason: str) -> int:

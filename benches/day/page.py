@@ -1,0 +1,97 @@
+"""A whole day of twenty million: its part of the results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from table import table, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WHOLE = 20_000_000
+_DAY_S = 86_400
+_MINUTES = 30
+_MB = 45
+_HEAD = """\
+All hours alike, as fast as this machine's {cores} cores carry it with the player, the far end and
+Valkey {valkey} on them: `make bench-day`, {when}, commit {commit}. Verification, decryption,
+claims and limits in Redis, fsync and delivery to a stream are on; {workers} worker; the far end is
+a group of the stream that acknowledges what it has read. What is refused is sent again by the
+player.
+
+"""
+_NONE = "Not played yet: `make bench-day` takes half an hour.\n"
+
+
+def section(seen: dict[str, Any] | None) -> str:
+    """Write the day that was played last."""
+    if seen is None:
+        return _NONE
+    return (
+        _HEAD.format(**seen)
+        + table(("", "", "target", ""), _rows(seen))
+        + "\n"
+        + table(("process", "CPU s", "CPU s a million", "MB at the end"), _costs(seen))
+        + "\nWhat was resident of each process meanwhile, and the journal's place on the disk:\n\n"
+        + _sizes(seen)
+    )
+
+
+def _rows(seen: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    counts, latency = seen["counts"], seen["latency"]
+    whole, minutes = counts["messages"] == WHOLE, seen["seconds"] / 60
+    yield "messages in", f"{counts['messages']:,}", f"{WHOLE:,}", verdict(met=whole)
+    taken = counts["acknowledged"] == counts["messages"] == seen["delivered"] == seen["arrived"]
+    yield (
+        "= acknowledged = delivered",
+        f"{counts['acknowledged']:,} = {seen['delivered']:,}",
+        "equal, each once",
+        verdict(met=taken),
+    )
+    lost = counts["acknowledged"] - seen["delivered"]
+    yield "lost", f"{lost:,}", "0", verdict(met=not lost)
+    alike = counts["repeats"] <= seen["recognised"] <= counts["repeats"] + counts["tried_again"]
+    yield (
+        "duplicates sent, recognised",
+        f"{counts['repeats']:,}, {seen['recognised']:,}",
+        "equal",
+        verdict(met=alike),
+    )
+    kept_out = f"{counts['forged']:,}, {counts['kept_out']:,}"
+    yield "forged, kept out", kept_out, "equal", verdict(met=not counts["let_in"])
+    yield "refused, sent again", f"{counts['refused']:,}, {counts['tried_again']:,}", "–", "–"
+    yield "minutes", f"{minutes:.1f}", f"< {_MINUTES}", verdict(met=whole and minutes < _MINUTES)
+    rate = counts["messages"] / seen["seconds"]
+    yield "messages/s, asked and reached", f"{seen['rate']:,.0f}, {rate:,.0f}", "–", "–"
+    yield "such days in a day", f"{_DAY_S / seen['seconds']:.0f}", "–", "–"
+    times = (latency[one] for one in ("p50", "p99", "p999"))
+    yield (
+        "p50, p99, p99.9 ms, all processors busy",
+        ", ".join(f"{one:.1f}" for one in times),
+        "–",
+        "–",
+    )
+    yield "calls for which the player was late", f"{seen['late']:.1%}", "–", "–"
+    for after, size in seen["worker_mb"].items():
+        what = f"MB of a worker after {int(after):,}"
+        yield what, f"{size:.1f}", f"< {_MB}", verdict(met=size < _MB)
+    yield "Valkey's memory at most, MB", f"{seen['redis_peak_mb']:,.0f}", "–", "–"
+
+
+def _costs(seen: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    messages, total = seen["counts"]["messages"], 0.0
+    for cost in seen["costs"]:
+        total += cost["cpu"]
+        million = cost["cpu"] / messages * 1e6
+        yield cost["name"], f"{cost['cpu']:,.0f}", f"{million:.1f}", f"{cost['rss']:.1f}"
+    yield "all", f"{total:,.0f}", f"{total / messages * 1e6:.1f}", "–"
+
+
+def _sizes(seen: dict[str, Any]) -> str:
+    names = list(seen["sizes"][0]["mb"]) if seen["sizes"] else []
+    rows = (
+        (f"{one['messages']:,}", *(f"{one['mb'].get(name, 0.0):,.1f}" for name in names))
+        for one in seen["sizes"]
+    )
+    return table(("MB after", *names), rows)

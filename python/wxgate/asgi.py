@@ -10,7 +10,7 @@ from wxgate.deadlines import within
 
 if TYPE_CHECKING:
     from wxgate.flight import Answer
-    from wxgate.lifespan import State
+    from wxgate.running import State
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,8 +10,9 @@ from wxgate import asgi, rsgi
 from wxgate.current import Current
 from wxgate.errors import ConfigError
 from wxgate.handlers import Registered, conditions
-from wxgate.lifespan import Shared, State, close_state, open_state
+from wxgate.lifespan import close_state, open_state
 from wxgate.reload import Prepared, apply, discard, prepare
+from wxgate.running import Shared, State
 from wxgate.settings import Settings, load
 from wxgate.settings.restart import check
 
@@ -72,7 +73,7 @@ class Gateway:
     @property
     def shedder(self) -> Shedder | None:
         """Who refuses requests before the loop hears of them, once it has started."""
-        return None if self._state is None else self._state.turnstile.shedder
+        return None if self._state is None else self._state.way.turnstile.shedder
 
     async def reload(self, settings: Settings | Path | str | None = None) -> bool:
         """Go on under another configuration, that of the same file unless another is given.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from wxgate.dispatch.pace import Pacing
     from wxgate.generation import Generation, Outflow
     from wxgate.handlers import Registered
-    from wxgate.lifespan import State
     from wxgate.limits import Limits
+    from wxgate.running import State
     from wxgate.stores.nonces import Nonces
 
 
@@ -57,7 +57,7 @@ def prepare(state: State, proposed: Current, handlers: Sequence[Registered]) -> 
         for one in state.adopted
     ]
     _lend(state, made, adopted)
-    nonces = None if state.admission.knows_nonces else nonces_for(settings)
+    nonces = None if state.stores.admission.knows_nonces else nonces_for(settings)
     limits = None if state.pipeline.limits else limits_for(generation, state.counters)
     pacing = None if state.dispatcher.pacing else pacing_for(generation, state.counters)
     return Prepared(generation, tuple(adopted), nonces, limits, pacing)
@@ -70,12 +70,12 @@ def apply(state: State, prepared: Prepared) -> None:
     connections(generation.settings)
     handlers = generation.handlers
     state.counters.show(generation.rows.layout(handlers))
-    state.board.show(generation.rows.names(handlers), generation.rows.destination_rows)
-    state.nodes.show(generation.rows.nodes)
+    state.way.board.show(generation.rows.names(handlers), generation.rows.destination_rows)
+    state.way.nodes.show(generation.rows.nodes)
     if prepared.nonces is not None:
-        state.admission.remember_nonces(prepared.nonces)
+        state.stores.admission.remember_nonces(prepared.nonces)
     _limit(state, prepared)
-    state.turnstile.apply(generation.settings.overload)
+    state.way.turnstile.apply(generation.settings.overload)
     # Destinations first: the next message may already go to one that is new.
     way = generation.outflow
     state.dispatcher.apply(way.places, way.nodes)
@@ -92,9 +92,9 @@ def _limit(state: State, prepared: Prepared) -> None:
     generation, pacing = prepared.generation, prepared.pacing or state.dispatcher.pacing
     if prepared.limits is not None:
         state.pipeline.limits = prepared.limits
-        state.admission.limit(prepared.limits)
-        if state.store is not None:
-            state.store.limits = prepared.limits
+        state.stores.admission.limit(prepared.limits)
+        if state.stores.shared is not None:
+            state.stores.shared.limits = prepared.limits
     elif state.pipeline.limits is not None:
         state.pipeline.limits.apply(generation.settings.limit, generation.limit_rows)
     if pacing is not None:

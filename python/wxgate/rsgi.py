@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
     from wxgate.flight import Answer
-    from wxgate.lifespan import State
+    from wxgate.running import State
 
 
 class _TooLargeError(Exception):

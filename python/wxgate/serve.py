@@ -27,9 +27,9 @@ from wxgate.dispatch import Board, NodeBoard
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.history import SIZE, History
-from wxgate.lifespan import Shared
 from wxgate.respawn import RespawningServer
 from wxgate.rows import Rows
+from wxgate.running import Shared
 from wxgate.scheduler import stand
 from wxgate.subordinate import Subordinate
 from wxgate.supervisor import Supervisor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from wxgate import Gateway
-from wxgate.lifespan import Shared
 from wxgate.rows import Rows
+from wxgate.running import Shared
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
 

@@ -194,7 +194,7 @@ def test_a_node_that_loses_the_store_knows_what_it_has_let_pass(
 
     async def run() -> list[int]:
         async with node.gateway:
-            store = node.state.store
+            store = node.state.stores.shared
             assert store is not None
             assert store.is_shared
             first = [(await node.play("shop", "text")).status for _ in range(4)]
@@ -274,7 +274,8 @@ def test_two_nodes_never_admit_more_than_one_limit_says(stage: Stage, redis_serv
 
     async def run() -> float:
         async with nodes[0].gateway, nodes[1].gateway:
-            assert all(node.state.store and node.state.store.is_shared for node in nodes)
+            stores = [node.state.stores.shared for node in nodes]
+            assert all(store and store.is_shared for store in stores)
             started = time.monotonic()
             many = [push(node, started + seconds) for node in nodes for _ in range(8)]
             await asyncio.gather(*many)
@@ -293,7 +294,7 @@ def test_without_the_store_each_node_keeps_to_its_part(stage: Stage, own_redis: 
     async def run() -> list[int]:
         async with nodes[0].gateway, nodes[1].gateway:
             own_redis.kill()
-            await until(lambda: not any(node.state.store.is_shared for node in nodes))  # type: ignore[union-attr]
+            await until(lambda: not any(node.state.stores.shared.is_shared for node in nodes))  # type: ignore[union-attr]
             calls = [nodes[at % 2].play("shop", "text") for at in range(30)]
             return [one.status for one in await asyncio.gather(*calls)]
 

@@ -41,7 +41,7 @@ def states(theatre: Theatre) -> list[str]:
 
 def counted(theatre: Theatre, metric: str) -> list[int]:
     """What is shown of each node."""
-    lines = [*theatre.state.nodes.render()]
+    lines = [*theatre.state.way.nodes.render()]
     start = f"wxgate_node_{metric}{{"
     return [int(line.rpartition(" ")[2]) for line in lines if line.startswith(start)]
 

@@ -113,13 +113,13 @@ def test_far_too_many_are_refused_unread_but_never_payments(pressed_stage: Stage
     async def run() -> None:
         async with theatre.gateway:
             press(theatre)
-            theatre.state.turnstile.shedder.room = (0, 0)
+            theatre.state.way.turnstile.shedder.room = (0, 0)
             message, call = theatre.call("shop", "text")
             answer, headers = await ask_with_headers(theatre.gateway, call)
             assert (answer.status, dict(headers)[b"retry-after"]) == (503, b"1")
             assert (await theatre.play("mch", "pay")).status < 300
             assert (await theatre.play("platform", "component_verify_ticket")).status == 200
-            theatre.state.turnstile.shedder.room = (1, 1)
+            theatre.state.way.turnstile.shedder.room = (1, 1)
             assert (await theatre.again("shop", message)).status == 200
 
     asyncio.run(run())

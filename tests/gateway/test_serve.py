@@ -367,7 +367,7 @@ def test_granian_asks_before_the_loop_hears_of_a_request(stage: Stage, tmp_path:
         "class Full(Gateway):\n"
         "    async def open(self):\n"
         "        state = await super().open()\n"
-        "        state.turnstile.shedder.room = (0, 0)\n"
+        "        state.way.turnstile.shedder.room = (0, 0)\n"
         "        return state\n"
         "gateway = Full()\n"
     )

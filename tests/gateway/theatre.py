@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wxgate import Gateway
     from wxgate.flights import Flights
-    from wxgate.lifespan import State
+    from wxgate.running import State
     from wxgate.sim.message import Message
     from wxgate.sim.player import Player
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 from wxgate.sim.demo.process import GatewayProcess, free_port
@@ -18,21 +21,42 @@ if TYPE_CHECKING:
     from wxgate.event import Event
 
 
+class Arrived:
+    """What the service behind a gateway has got."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.events: list[Event] = []
+        self.admin = ""
+
+    def __call__(self) -> list[Event]:
+        """Return it once nothing is on its way: an acknowledgement comes before the delivery."""
+        while any(one["held"] for one in self._destinations()):
+            time.sleep(0.005)  # another process: there is nothing to wait for
+        return self.events
+
+    def _destinations(self) -> list[dict[str, Any]]:
+        with urlopen(f"{self.admin}/readyz") as answer:  # noqa: S310 (http, on loopback)
+            found: list[dict[str, Any]] = json.load(answer)["destinations"]
+            return found
+
+
 @pytest.fixture(scope="module")
-def arrived() -> list[Event]:
+def arrived() -> Arrived:
     """What the service behind the gateway has got."""
-    return []
+    return Arrived()
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, arrived: list[Event]) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, arrived: Arrived) -> Iterator[World]:
     """A world whose gateway runs, with a service behind it."""
     folder, ready, stop = tmp_path_factory.mktemp("live"), threading.Event(), threading.Event()
     made: list[World] = []
 
     async def live() -> None:
-        async with Service(arrived.append) as service:
+        async with Service(arrived.events.append) as service:
             ports = Ports(free_port(), free_port(), service.port)
+            arrived.admin = f"http://127.0.0.1:{ports.admin}"
             made.append(build(folder, ports, KeyPair.generate(), KeyPair.generate()))
             async with GatewayProcess(made[0]):
                 ready.set()

@@ -14,8 +14,9 @@ from wxgate.settings import load
 from wxgate.sim import Belongings
 
 if TYPE_CHECKING:
-    from wxgate.event import Event
     from wxgate.sim.demo.world import World
+
+    from .conftest import Arrived
 
 
 def bench(world: World, *words: str) -> int:
@@ -29,17 +30,17 @@ def seen(capsys: pytest.CaptureFixture[str]) -> Seen:
 
 
 def test_all_kinds_arrive_and_are_acknowledged(
-    world: World, arrived: list[Event], capsys: pytest.CaptureFixture[str]
+    world: World, arrived: Arrived, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Official account, mini program, WeCom and Pay, strangers in between."""
     key = f"mch={world.config.with_name('mch.key')}"
     words = ["--rate", "200", "--seconds", "1", "--forged", "0.1", "--platform-key", key, "--json"]
-    before = {event.id for event in arrived}
+    before = {event.id for event in arrived()}
     bench(world, *words)
     counts = seen(capsys).counts
     assert counts.messages + counts.forged == 200
     assert (counts.acknowledged, counts.kept_out) == (counts.messages, counts.forged)
-    fresh = {event.id: event for event in arrived if event.id not in before}
+    fresh = {event.id: event for event in arrived() if event.id not in before}
     assert len(fresh) == counts.messages
     assert {event.account for event in fresh.values()} == {"shop", "mini", "work", "mch"}
     assert sum(event.account == "mch" for event in fresh.values()) == counts.payments > 0

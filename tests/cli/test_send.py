@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
-    from wxgate.event import Event
     from wxgate.sim.demo.world import World
+
+    from .conftest import Arrived
 
     Send: TypeAlias = Callable[..., tuple[int, Any]]
 
@@ -40,7 +41,7 @@ def key(world: World, account: str) -> str:
     return str(world.config.with_name(f"{account}.key"))
 
 
-def test_a_reply_comes_back_opened(send: Send, arrived: list[Event]) -> None:
+def test_a_reply_comes_back_opened(send: Send, arrived: Arrived) -> None:
     """Sealed on the wire, readable here; the service got the very text."""
     code, report = send("shop", "text", "你好")
     assert code == 0
@@ -48,7 +49,7 @@ def test_a_reply_comes_back_opened(send: Send, arrived: list[Event]) -> None:
     assert (tried["status"], tried["ok"]) == (200, True)
     assert tried["reply"]["Content"] == "收到: 你好"
     assert tried["reply"]["ToUserName"] == report["message"]["fields"]["FromUserName"]
-    assert arrived[-1].text == "你好"
+    assert arrived()[-1].text == "你好"
 
 
 @pytest.mark.parametrize(
@@ -77,12 +78,12 @@ def test_every_kind_is_satisfied_in_its_own_way(send: Send, words: list[str], an
 
 
 def test_pay_needs_the_key_that_only_wechat_pay_has(
-    send: Send, world: World, arrived: list[Event]
+    send: Send, world: World, arrived: Arrived
 ) -> None:
     """A file of it plays any notice; without one there is a hint, and exit code 2."""
     code, report = send("mch", "pay", "REFUND.SUCCESS", "--platform-key", key(world, "mch"))
     assert (code, report["tries"][0]["text"]) == (0, "SUCCESS 成功")
-    assert arrived[-1].type == "wechat.pay.refund.success"
+    assert arrived()[-1].type == "wechat.pay.refund.success"
     code, shown = send("mch", "pay")
     assert code == 2
     assert "--platform-key FILE" in shown
@@ -100,38 +101,36 @@ def test_a_partner_needs_its_own_key(send: Send, world: World) -> None:
     assert send("billing", "partner", "--private-key", str(world.config))[0] == 2
 
 
-def test_retries_are_the_same_message_again(send: Send, arrived: list[Event]) -> None:
+def test_retries_are_the_same_message_again(send: Send, arrived: Arrived) -> None:
     """The service sees one id as often as there were tries."""
-    before = len(arrived)
+    before = len(arrived())
     code, report = send("shop", "text", "--retry", "2")
     assert code == 0
     assert [tried["ok"] for tried in report["tries"]] == [True] * 3
-    assert {event.id for event in arrived[before:]} == {arrived[-1].id}
+    assert {event.id for event in arrived()[before:]} == {arrived()[-1].id}
 
 
-def test_fields_and_user_can_be_chosen(send: Send, arrived: list[Event]) -> None:
+def test_fields_and_user_can_be_chosen(send: Send, arrived: Arrived) -> None:
     """As often as wanted."""
     words = ["--openid", "oMe", "--field", "EventKey=menu_7", "--field", "New=1"]
     assert send("shop", "event", "CLICK", *words)[0] == 0
-    assert arrived[-1].openid == "oMe"
-    assert (arrived[-1].data["EventKey"], arrived[-1].data["New"]) == ("menu_7", "1")
+    assert arrived()[-1].openid == "oMe"
+    assert (arrived()[-1].data["EventKey"], arrived()[-1].data["New"]) == ("menu_7", "1")
 
 
-def test_a_forgery_that_is_refused_is_a_success(
-    send: Send, world: World, arrived: list[Event]
-) -> None:
+def test_a_forgery_that_is_refused_is_a_success(send: Send, world: World, arrived: Arrived) -> None:
     """Nothing of it arrives; the cause is named here, since the answer does not."""
-    before = len(arrived)
+    before = len(arrived())
     code, report = send("shop", "text", "--forge", "wrong-receiver")
     assert code == 0
     assert report["forgery"] == {"name": "wrong-receiver", "code": "open.wrong_receive_id"}
-    assert (report["tries"][0]["status"], len(arrived)) == (403, before)
+    assert (report["tries"][0]["status"], len(arrived())) == (403, before)
     words = ["--private-key", key(world, "billing"), "--forge", "replayed"]
     code, report = send("billing", "partner", *words)
     assert code == 0
     assert [tried["forged"] for tried in report["tries"]] == [False, True]
     assert [tried["status"] for tried in report["tries"]] == [200, 403]
-    assert len(arrived) == before + 1
+    assert len(arrived()) == before + 1
 
 
 @pytest.mark.parametrize("forgery", ["doubled-parameter", "oversized"])

@@ -50,6 +50,9 @@ dir = "{journal}"
 
 {state}
 
+[overload]
+{overload}
+
 [account.shop]
 kind = "official"
 appid = "{appid}"
@@ -87,6 +90,8 @@ class Setup:
     routes: str = ROUTES
     keys: str = 'token = "file:token"\naes_key = "file:aes_key"'
     state: str = ""
+    overload: str = "enabled = false"
+    """Off, unless a row is about it: whoever runs these may have other things to do."""
 
 
 def lasting_port() -> int:
@@ -165,6 +170,7 @@ class Gateway:
             upstream_more=self.setup.orders,
             routes=self.setup.routes,
             state=self.setup.state,
+            overload=self.setup.overload,
             keys=self.setup.keys,
         )
 

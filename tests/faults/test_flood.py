@@ -17,6 +17,8 @@ from .stand import CALM, stand
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .gateway import Setup
+
 pytestmark = pytest.mark.timeout(150)
 
 SILENT = 1500
@@ -26,6 +28,11 @@ RATES = (2500, 4000, 6000, 8000)
 """Until it is too much for this machine."""
 SLOW_SINK = Bounds(duplicates=500)
 """The service is in the process of the flood, and may answer too late."""
+
+
+def protected(setup: Setup) -> Setup:
+    """Shed what is too much, as a gateway does unless told otherwise."""
+    return replace(setup, overload="")
 
 
 def test_e10_connections(row: str, tmp_path: Path) -> None:
@@ -51,7 +58,7 @@ def test_f1_flood(row: str, tmp_path: Path) -> None:
     """Far too many messages: what is acknowledged arrives, what is refused is refused in time."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, setup=protected) as on:
             for rate in RATES:
                 if not on.driver.books.refused:
                     await on.driver.run(replace(FLOOD, rate=rate))
@@ -75,7 +82,7 @@ def test_f2_spike(row: str, tmp_path: Path) -> None:
     """From nothing to a peak and back, again and again, with questions among the messages."""
 
     async def run() -> None:
-        async with stand(row, tmp_path) as on:
+        async with stand(row, tmp_path, setup=protected) as on:
             for _ in range(3):
                 await on.driver.run(replace(FLOOD, rate=1000, seconds=0.4, asks=0.2))
                 await asyncio.sleep(0.5)  # the quiet in between

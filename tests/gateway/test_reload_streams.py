@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .conftest import Stage
 
-ROUTE = '[[route]]\nto = "stream:orders"\n'
+ROUTE = '[overload]\nenabled = false\n[[route]]\nto = "stream:orders"\n'
 RETRY = "[stream.orders.retry]\nfirst = 0.01\nmax = 0.05\n"
 _STREAM = re.compile(rb"w[xyz]:stream:\{orders:\d+\}")
 

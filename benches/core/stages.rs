@@ -59,6 +59,7 @@ pub fn all(criterion: &mut Criterion) {
         reply::reply,
         pay::pay,
         gateway::gateway,
+        gateway::limits,
     ] {
         bench(criterion);
     }

@@ -11,7 +11,7 @@ use wxcore::gateway::Received;
 use wxcore::parse::parse;
 use wxcore::verify::ciphertext;
 
-use super::messages::{SIZES, Sealed, envelope, gateway as compiled};
+use super::messages::{SIZES, Sealed, TEXT, envelope, gateway as compiled, limited};
 
 /// `receive`: everything from bytes to an event; `read`: verify, open and parse without a gateway;
 /// `primitives alone`: SHA-1, base64 and AES of the same bytes, by the functions that the core calls.
@@ -40,6 +40,28 @@ pub fn gateway(criterion: &mut Criterion) {
             bencher.iter(|| read(&envelope, black_box(&sealed)));
         });
         group.bench_function(format!("receive, {size}"), |bencher| {
+            bencher.iter(|| gateway.receive("shop", None, black_box(&sealed.request())));
+        });
+    }
+    group.finish();
+}
+
+/// What limits cost a message that they do not concern, and one that they do. Without any it is
+/// `receive` above.
+pub fn limits(criterion: &mut Criterion) {
+    let sealed = Sealed::new(TEXT);
+    let mut group = criterion.benchmark_group("gateway");
+    for (name, others, matching) in [
+        ("100 limits, none for it", 100, 0),
+        ("1 limit, for it", 0, 1),
+        ("100 limits and 1 for it", 100, 1),
+    ] {
+        let gateway = limited(others, matching);
+        let Received::Event(delivery) = gateway.receive("shop", None, &sealed.request()) else {
+            panic!("it is an event");
+        };
+        assert_eq!(delivery.limits.len(), matching);
+        group.bench_function(format!("receive, 325 B, {name}"), |bencher| {
             bencher.iter(|| gateway.receive("shop", None, black_box(&sealed.request())));
         });
     }

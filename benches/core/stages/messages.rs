@@ -118,6 +118,25 @@ pub fn gateway() -> Gateway {
     Gateway::new(&config(1)).expect("it compiles")
 }
 
+/// The same under limits for menu events, which pass the message by, and `matching` that count it.
+pub fn limited(others: usize, matching: usize) -> Gateway {
+    let limits = (0..others + matching).map(|at| {
+        let when = if at < others {
+            serde_json::json!({"event": format!("menu_{at}")})
+        } else {
+            serde_json::json!({})
+        };
+        let name = format!("limit-{at}");
+        serde_json::json!({"name": name, "per": "openid", "rate": "100/s", "when": when})
+    });
+    let limits = serde_json::from_value(limits.collect()).expect("it has the shape");
+    let config = Config {
+        limits,
+        ..config(1)
+    };
+    Gateway::new(&config).expect("it compiles")
+}
+
 pub fn account(gateway: &Gateway) -> &PushAccount {
     match gateway.account("shop") {
         Some((_, Account::Push(account))) => account,

@@ -9,11 +9,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .conftest import LOG
 from .theatre import Theatre, ask, ask_with_headers, until
 
 if TYPE_CHECKING:
-    import pytest
+    from servers.replicated import Replicated
     from servers.server import Server
     from wxgate import Event
     from wxgate.sim.call import Call
@@ -299,3 +301,40 @@ def test_without_the_store_each_node_keeps_to_its_part(stage: Stage, own_redis: 
             return [one.status for one in await asyncio.gather(*calls)]
 
     assert asyncio.run(run()).count(200) == 10
+
+
+@pytest.mark.slow
+def test_a_failover_lets_pass_again_only_what_the_replica_had_not_heard(
+    stage: Stage, replicated: Replicated
+) -> None:
+    """C4: the burst, what it missed while it lagged, and what each node let pass alone."""
+    state = f'[state]\nnodes = 2\n[state.redis]\nurl = "{replicated.url}"\nbudget = 1.0\n'
+    text = limit(ONE.replace("burst = 1", "burst = 12"))
+    nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
+
+    async def passed(calls: int) -> int:
+        answers = [nodes[at % 2].play("shop", "text") for at in range(calls)]
+        return [one.status for one in await asyncio.gather(*answers)].count(200)
+
+    async def run() -> None:
+        async with nodes[0].gateway, nodes[1].gateway:
+            stores = [store for node in nodes if (store := node.state.store) is not None]
+            assert [store.is_shared for store in stores] == [True, True]
+            assert await passed(4) == 4
+            assert replicated.primary.say("WAIT", 1, 10_000) == 1
+            replicated.lag()
+            unheard = await passed(4)
+            assert unheard == 4
+            replicated.primary.configure(maxmemory=1)
+            await until(lambda: not any(store.is_shared for store in stores))
+            # A part is six: of what Redis let pass, each node has counted its four along.
+            alone = await passed(20)
+            assert alone == 4
+            replicated.primary.kill()
+            replicated.replica.resume()
+            await asyncio.to_thread(replicated.until_failed_over, replicated.primary.port)
+            await until(lambda: all(store.is_shared for store in stores))
+            assert await passed(40) == 12 - 4
+            assert await passed(40) == 0
+
+    asyncio.run(run())

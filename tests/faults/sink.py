@@ -125,6 +125,8 @@ class Sink:
         self.choose: Callable[[Arrival], Mode] = lambda _: self.mode
         self.forgets: Callable[[Arrival], bool] = lambda _: False
         """What it says that it took, and loses."""
+        self.check = OK
+        """How it answers a GET: it is asked how it is."""
         self.shelf = Shelf()
         self.changed = asyncio.Event()
         """Set at each message that is taken."""
@@ -203,8 +205,17 @@ class _Connection(asyncio.Protocol):
             whole = end + 4 + int(fields.get(b"content-length", b"0"))
             if len(self._received) < whole:
                 return
+            is_check = self._received.startswith(b"GET ")
             body, self._received = self._received[end + 4 : whole], self._received[whole:]
-            self._request(arrivals(fields.get(b"content-type", b""), body))
+            if is_check:
+                self._checked(self._sink.check)
+            else:
+                self._request(arrivals(fields.get(b"content-type", b""), body))
+
+    def _checked(self, mode: Mode) -> None:
+        """Say how it is, or hang."""
+        if mode.manner is Manner.ANSWER:
+            self._transport.write(_response(mode, b""))
 
     def _request(self, messages: list[Arrival]) -> None:
         sink = self._sink

@@ -33,22 +33,28 @@ MOVED = 1 / NODES + 0.02
 SPILL = 1.25
 
 
-def among(urls: list[str], more: str, setup: Setup) -> Setup:
+def among(urls: list[str], more: str, health: str, setup: Setup) -> Setup:
     """Deliver to these nodes as well."""
-    health = "health = { eject = 0.5, slow_start = 0.5 }\n"
+    health = f"health = {{ {health} }}\n"
     nodes = '", "'.join([setup.upstream, *urls])
     return replace(setup, upstream=nodes, orders=f"{setup.orders}{health}{more}")
 
 
 @asynccontextmanager
 async def nodes(
-    row: str, folder: Path, *, beside: str | None = None, more: str = "", one_shelf: bool = True
+    row: str,
+    folder: Path,
+    *,
+    beside: str | None = None,
+    more: str = "",
+    health: str = "eject = 0.5, slow_start = 0.5",
+    one_shelf: bool = True,
 ) -> AsyncIterator[tuple[Stand, list[Sink]]]:
     """Put a row on with so many nodes, and one ``beside`` that is somewhere else."""
     async with AsyncExitStack() as stack:
         others = [await stack.enter_async_context(Sink()) for _ in range(NODES - 1)]
         urls = [f"http://127.0.0.1:{one.port}" for one in others]
-        setup = partial(among, [*urls, *([beside] if beside else [])], more)
+        setup = partial(among, [*urls, *([beside] if beside else [])], more, health)
         on = await stack.enter_async_context(stand(row, folder, setup=setup))
         for one in others:
             one.changed = on.sink.changed
@@ -73,6 +79,7 @@ def test_d4_one_bad_node(row: str, tmp_path: Path, manner: str) -> None:
             await on.drained(patience=2.0)
             counted = await on.gateway.metrics()
             on.hold(counted["wxgate_dispatch_rerouted_total"] > 0, "nothing went elsewhere")
+            on.hold(counted["wxgate_node_ejected_total"] > 0, "it was asked again and again")
             bad.mode = OK
             if manner == "refused":
                 await bad.listen()
@@ -80,6 +87,90 @@ def test_d4_one_bad_node(row: str, tmp_path: Path, manner: str) -> None:
             bad.choose = lambda one: (back.append(one), OK)[1]  # type: ignore[func-returns-value]
             while not back:
                 await on.driver.run(replace(STEADY, seconds=0.2))
+            await on.end()
+
+    uvloop.run(run())
+
+
+CHECKED = 'path = "/healthz", every = 0.1, timeout = 0.5, fall = 2, failures = 1000'
+"""Only the checks take a node out."""
+EJECTED = "eject = 1.0, failures = 3"
+"""Only what it answers does."""
+WINDOW = 3.0
+"""Seconds of a slow start."""
+BUSY = Load(rate=600, seconds=0.6, asks=0.0, duplicates=0.0, users=400)
+MANY_OPEN = Mode(delay=0.05)
+"""So many are open at each node that a part of its load is more than one."""
+
+
+class Watched:
+    """One of several nodes: what part of the messages it gets, and how its gateway has it."""
+
+    def __init__(self, on: Stand, all_of_them: list[Sink], number: int) -> None:
+        """Watch the node of this number; all of them take their time."""
+        self._on = on
+        self._number = number
+        self._got: list[int] = []
+        self.sink = all_of_them[number]
+        for at, sink in enumerate(all_of_them):
+            sink.choose = partial(self._note, at)
+        self._well = self.sink.choose
+
+    def _note(self, at: int, _: Arrival) -> Mode:
+        self._got.append(at)
+        return MANY_OPEN
+
+    def fail(self) -> None:
+        """Say 500 to every message."""
+        self.sink.choose = lambda _: Mode(status=500)
+
+    def recover(self) -> None:
+        """Be well, and say so."""
+        self.sink.choose, self.sink.check = self._well, OK
+
+    async def share(self) -> float:
+        """Its part of a load."""
+        self._got.clear()
+        await self._on.driver.run(BUSY)
+        await self._on.drained()
+        return self._got.count(self._number) / len(self._got)
+
+    async def until(self, *states: str) -> None:
+        """Wait until it stands so with the gateway."""
+
+        async def stands() -> bool:
+            _, report = await self._on.gateway.ready()
+            return report["destinations"][0]["nodes"][self._number]["state"] in states
+
+        await self._on.gateway.until(stands)
+
+
+@pytest.mark.parametrize("manner", ["says_500", slow("hangs"), slow("fails_messages")])
+def test_d4_a_node_comes_back_slowly(row: str, tmp_path: Path, manner: str) -> None:
+    """Out by its checks, or for what it fails, it gets nothing; then more and more, in order."""
+    passive = manner == "fails_messages"
+    health = f"{EJECTED if passive else CHECKED}, slow_start = {WINDOW}"
+
+    async def run() -> None:
+        async with nodes(row, tmp_path, health=health) as (on, all_of_them):
+            ill = Watched(on, all_of_them, 1)
+            whole = await ill.share()
+            if passive:
+                ill.fail()
+                await on.driver.run(BUSY)
+                await ill.until("ejected")
+            else:
+                hangs = manner == "hangs"
+                ill.sink.check = Mode(manner=Manner.HANG) if hangs else Mode(status=500)
+                await ill.until("down")
+                on.hold(await ill.share() == 0, "it got messages while it was down")
+            ill.recover()
+            await ill.until("slow", "up")
+            first = await ill.share()
+            await ill.until("up")
+            again = await ill.share()
+            on.hold(0 < first < 0.8 * whole, f"of {whole:.0%} it got {first:.0%} at first")
+            on.hold(again > 0.8 * whole, f"of {whole:.0%} it got {again:.0%} at last")
             await on.end()
 
     uvloop.run(run())

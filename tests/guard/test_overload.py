@@ -114,6 +114,18 @@ def test_where_some_are_refused_unread_there_is_a_choice_among_the_rest() -> Non
     assert server.overload.admits_all
 
 
+def test_a_level_that_fell_too_far_is_back_within_half_a_second() -> None:
+    """A flood out of nothing: first all time goes to reading, and as good as none to serving."""
+    server = Server(1000)
+    server.overload.level = PER_CLASS // 8
+    for _ in range(5):
+        for number in range(300):
+            if server.overload.admits(number * LEVELS // 300, 0):
+                server.overload.served(0.0001)
+        server.overload.end_window(0.1, 0.0, 0, unread=2000, busy=True)
+    assert 0.7 * LEVELS < server.overload.level <= 0.8 * LEVELS + 8
+
+
 def test_as_many_are_read_ahead_as_can_be_served_in_half_the_wait() -> None:
     """So that what is read waits for as long as it may at most."""
     overload = Overload(RULES)

@@ -123,9 +123,9 @@ class Overload:
             # Part of the next window belongs to those who queue already.
             few = self._served * (1 - self._rules.down) - queued / 4
             self._lower(max(few, self._served / 2))
-        elif unread and (few := (1 - _CHOICE) * sum(self._seen)) < self._in:
+        elif unread:
             # Of many some are read only to be refused: so that there is a choice at all.
-            self._lower(few)
+            self._approach((1 - _CHOICE) * sum(self._seen))
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
         if self._served:
@@ -140,6 +140,17 @@ class Overload:
             # What was served says nothing of what could be.
             self.ahead = (min(2 * self.ahead[0], _ROOMY), min(2 * self.ahead[1], _ROOMY))
         self._start_window()
+
+    def _approach(self, many: float) -> None:
+        """Let in so many of messages like those of this window: less at once, more by halves.
+
+        How much is read goes by what can be served: the level need not feel its way up. It may have
+        fallen far, for when a flood begins most of a window goes to reading what is then refused.
+        """
+        if many < self._in:
+            self._lower(many)
+        elif self.level < LEVELS:
+            self._raise(max(self._in * self._rules.up, (many - self._in) / 2))
 
     def _lower(self, few: float) -> None:
         """Let in, of messages like those of this window, no more than so many; never none."""

@@ -54,6 +54,7 @@ pub fn limits(criterion: &mut Criterion) {
     for (name, others, matching) in [
         ("100 limits, none for it", 100, 0),
         ("1 limit, for it", 0, 1),
+        ("10 limits, all for it", 0, 10),
         ("100 limits and 1 for it", 100, 1),
     ] {
         let gateway = limited(others, matching);

@@ -318,7 +318,7 @@ def test_a_failover_lets_pass_again_only_what_the_replica_had_not_heard(
 
     async def run() -> None:
         async with nodes[0].gateway, nodes[1].gateway:
-            stores = [store for node in nodes if (store := node.state.store) is not None]
+            stores = [store for node in nodes if (store := node.state.stores.shared)]
             assert [store.is_shared for store in stores] == [True, True]
             assert await passed(4) == 4
             assert replicated.primary.say("WAIT", 1, 10_000) == 1

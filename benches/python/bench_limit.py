@@ -18,15 +18,15 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 from wxcore import Limiter
-from wxgate.stores.redis.call import Frame, read, whole
-from wxgate.stores.redis.place import Place as Server
+from wxgate.redis.place import Place as Server
+from wxgate.stores.redis.call import SCRIPT, Frame, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
+    from wxgate.redis.link import Link
     from wxgate.settings.redis import RedisPlace
-    from wxgate.stores.redis.link import Link
 
 _RATE, _BURST = 100_000, 20
 
@@ -114,7 +114,7 @@ class Node:
         self.asked += BATCH
         written = self.frame.write([], [(key, [limit]) for key in keys])
         answer = asyncio.get_running_loop().create_future()
-        self.link.send(whole(written), answer.set_result)
+        self.link.send(SCRIPT.whole(written), answer.set_result)
         told = read(await answer, BATCH)
         assert told is not None
         self.admitted += told[1].count(b"n")

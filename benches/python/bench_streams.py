@@ -14,9 +14,10 @@ import uvloop
 from redis import Redis
 from wxgate.dispatch import Limits, Place
 from wxgate.dispatch.lane import Item
+from wxgate.redis.runner import Runner
 from wxgate.sinks.stream import StreamSink
-from wxgate.streams.connect import close, connect
 from wxgate.streams.keys import Root
+from wxgate.work.connect import close, connect
 from wxgate.work.consumer import Consumer
 from wxgate.work.waiting import BLOCK, Waiting
 from wxgate.work.worker import Worker
@@ -84,7 +85,7 @@ KEYS = [ROOT.partition(number).entries for number in range(PARTITIONS)]
 
 
 async def _append(place: RedisPlace) -> None:
-    sink = StreamSink(ROOT, connect(place, 5.0), partitions=PARTITIONS, keep=3600)
+    sink = StreamSink(ROOT, Runner(place, 5.0), partitions=PARTITIONS, keep=3600)
     for start in range(0, MESSAGES, BATCH):
         await sink.deliver_items(ITEMS[start : start + BATCH])
     await sink.aclose()

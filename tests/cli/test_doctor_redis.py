@@ -15,6 +15,8 @@ from wxgate.cli import main
 from wxgate.doctor.permission import ASKED, called
 from wxgate.doctor.redis import redis, uses
 from wxgate.errors import StoreError
+from wxgate.redis import place
+from wxgate.redis.runner import Runner
 from wxgate.settings import Settings
 from wxgate.settings.push import Official
 from wxgate.settings.redis import Redis, RedisPlace, RedisUrl
@@ -23,8 +25,6 @@ from wxgate.settings.state import State
 from wxgate.settings.stream import Stream
 from wxgate.settings.template import template
 from wxgate.sinks.stream import StreamSink
-from wxgate.stores.redis import place
-from wxgate.streams.connect import connect
 from wxgate.streams.keys import Root
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def test_users_with_what_the_documentation_gives_them(locked: Server) -> None:
 async def append(place: RedisPlace) -> None:
     """Deliver to a stream, and look after it."""
     root = Root(place.prefix, "orders")
-    sink = StreamSink(root, connect(place, 5.0), partitions=16, keep=0.0)
+    sink = StreamSink(root, Runner(place, 5.0), partitions=16, keep=0.0)
     await sink.deliver_items([message.item for message in messages(range(1, 50))])
     await sink.look()
     await sink.aclose()

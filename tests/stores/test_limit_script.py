@@ -13,7 +13,7 @@ from wxgate.stores.redis.call import SCRIPT
 if TYPE_CHECKING:
     from servers.server import Server
 
-_TIMED = SCRIPT.decode().replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
+_TIMED = SCRIPT.source.replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
 """The script with a clock that is an argument: not a character of its arithmetic is another."""
 _YEAR_2026 = 1_767_225_600_000_000
 _MINUTE = 60_000_000

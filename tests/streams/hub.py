@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wxgate.dispatch.lane import Item
+from wxgate.redis.runner import Runner
 from wxgate.settings.redis import RedisPlace, RedisUrl
 from wxgate.sinks.stream import StreamSink
 from wxgate.streams.append import Record
-from wxgate.streams.connect import close, connect
 from wxgate.streams.keys import Root
+from wxgate.work.connect import close, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from wxgate.streams.connect import Client
+    from wxgate.work.connect import Client
 
 ROOT = Root("wx", "wechat")
 
@@ -71,9 +72,10 @@ def place(url: str) -> RedisPlace:
 
 @dataclass
 class Hub:
-    """A stream, its sink, and a client to look behind both."""
+    """A stream, its sink, its runner, and a client to look behind all."""
 
     client: Client
+    runner: Runner
     sink: StreamSink
     partitions: int
     journal: dict[int, Message] = field(default_factory=dict)
@@ -109,8 +111,9 @@ async def hub(
 ) -> AsyncIterator[Hub]:
     """A stream on the server at ``url``."""
     client = connect(place(url), 5.0)
-    sink = StreamSink(ROOT, connect(place(url), within), partitions=partitions, keep=keep)
-    one = Hub(client, sink, partitions)
+    runner = Runner(place(url), within)
+    sink = StreamSink(ROOT, runner, partitions=partitions, keep=keep)
+    one = Hub(client, runner, sink, partitions)
     sink.open(one.recall)
     try:
         yield one

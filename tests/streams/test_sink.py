@@ -206,7 +206,7 @@ def test_a_server_that_refuses_to_write_is_tried_again(own_redis: Server, how: s
             await one.put(messages([1]))
             if how == "NOAUTH":
                 own_redis.configure(requirepass="secret")
-                await one.sink._client.connection_pool.disconnect()  # type: ignore[union-attr] # noqa: SLF001
+                await one.runner.aclose()
             else:
                 _refusing(own_redis, how)
             with pytest.raises(SinkRetryError) as caught:
@@ -295,10 +295,10 @@ def test_a_batch_is_appended_whole_or_not_at_all(redis_server: Server) -> None:
             ledgers = [Ledger(), Ledger()]
             parts = [ROOT.partition(number) for number in range(2)]
             batch = [(parts[at], ledgers[at], [record(at + 1)]) for at in range(2)]
-            await append(one.client, "w", batch, 100)
+            await append(one.runner, "w", batch, 100)
             await one.client.delete(parts[1].tail("w"))
             with pytest.raises(LostError) as caught:
-                await append(one.client, "w", batch, 100)
+                await append(one.runner, "w", batch, 100)
             return dict(caught.value.tails), await one.ids()
 
     tails, ids = asyncio.run(scene())

@@ -38,7 +38,7 @@ def test_what_is_finished_is_kept_for_a_while(redis_server: Server) -> None:
             await one.client.xgroup_create(PART.entries, "g", "$")
             await one.sink.look()
             kept = len(await one.ids())
-            await survey(one.client, PART, "w", 0)
+            await survey(one.runner, PART, "w", 0)
             return kept, len(await one.ids())
 
     kept, left = asyncio.run(scene())
@@ -72,7 +72,7 @@ def test_nothing_unfinished_is_ever_trimmed(each_redis: Server, seed: int) -> No
                 if done:
                     await one.client.xack(PART.entries, group, *done)
                     unfinished[group].difference_update(done)
-                await survey(one.client, PART, "w", 0)
+                await survey(one.runner, PART, "w", 0)
                 there: Any = await one.client.xrange(PART.entries)
                 places = {place for place, _ in there}
                 for name, left in unfinished.items():

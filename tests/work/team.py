@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from streams.hub import ROOT, place
-from wxgate.streams.connect import connect
+from wxgate.work.connect import connect
 from wxgate.work.consumer import Consumer
 from wxgate.work.waiting import BLOCK, Waiting
 

@@ -222,9 +222,9 @@ def _checks(health: Health) -> Checking | None:
 
 def _stream(name: str, stream: Stream, where: RedisPlace | None, before: Place | None) -> Place:
     """Make a stream; ``before`` is what other settings made of it."""
-    # Imported here: redis costs 60 ms at the start.
+    # Imported here: nobody else pays for it.
+    from wxgate.redis.runner import Runner  # noqa: PLC0415
     from wxgate.sinks.stream import StreamSink  # noqa: PLC0415
-    from wxgate.streams.connect import connect  # noqa: PLC0415
     from wxgate.streams.keys import Root  # noqa: PLC0415
 
     if where is None:
@@ -241,7 +241,7 @@ def _stream(name: str, stream: Stream, where: RedisPlace | None, before: Place |
     )
     sink = StreamSink(
         Root(where.prefix, name.partition(":")[2]),
-        connect(where, stream.timeout),
+        Runner(where, stream.timeout),
         partitions=stream.partitions,
         keep=stream.keep * 3600,
         memory=_memory(before, where),

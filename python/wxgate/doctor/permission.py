@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from wxgate.doctor.redis import Use
-    from wxgate.stores.redis.link import Link
+    from wxgate.redis.link import Link
 
 _CALL = re.compile(r"redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 ASKED = frozenset(

@@ -15,9 +15,9 @@ from wxgate.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wxgate.redis.session import About, Session
     from wxgate.settings import Settings
     from wxgate.settings.redis import RedisPlace
-    from wxgate.stores.redis.session import About, Session
 
 _OLDEST = 7
 _SKEW_S = 1.0
@@ -58,7 +58,7 @@ def uses(settings: Settings) -> Iterator[Use]:
         from wxgate.stores.redis.call import SCRIPT  # noqa: PLC0415
 
         key = b"{%b}:check" % own.prefix.encode()
-        yield Use("state.redis", own, key, (SCRIPT.decode(),), "claims")
+        yield Use("state.redis", own, key, (SCRIPT.source,), "claims")
     names = {route.to.place: None for route in settings.route if route.to.scheme == "stream"}
     for name in dict.fromkeys((*settings.stream, *names)):
         if (place := settings.redis_of(name)) is None:
@@ -76,7 +76,7 @@ def uses(settings: Settings) -> Iterator[Use]:
 async def _look(use: Use) -> list[Finding]:
     from hiredis import ReplyError  # noqa: PLC0415 (as above)
 
-    from wxgate.stores.redis.place import Place  # noqa: PLC0415 (as above)
+    from wxgate.redis.place import Place  # noqa: PLC0415 (as above)
 
     try:
         session = await Place(use.place, use.key).open()
@@ -121,7 +121,7 @@ async def _others(use: Use, session: Session) -> list[Finding]:
     """Look at the other primaries of a Cluster: partitions are everywhere, claims on one."""
     if use.place.url.layout != "cluster" or use.kept == "claims":
         return []
-    from wxgate.stores.redis.session import logins, open_session  # noqa: PLC0415 (as above)
+    from wxgate.redis.session import logins, open_session  # noqa: PLC0415 (as above)
 
     host, _ = session.address
     found = []

@@ -8,22 +8,19 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
-from redis.exceptions import RedisError
 from wxcore import HashRing
 
-from wxgate.errors import SinkRetryError
+from wxgate.errors import SinkRetryError, StoreError
 from wxgate.streams.append import LostError, Record, announce, append
-from wxgate.streams.connect import close, is_cluster
 from wxgate.streams.memory import Memory
 from wxgate.streams.survey import survey
-from wxgate.streams.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wxgate.dispatch.lane import Item
+    from wxgate.redis.runner import Runner
     from wxgate.sinks import Recall
-    from wxgate.streams.connect import Client
     from wxgate.streams.keys import Root
 
 _LOG = logging.getLogger("wxgate.stream")
@@ -54,7 +51,7 @@ class StreamSink:
     def __init__(
         self,
         root: Root,
-        client: Client,
+        runner: Runner,
         *,
         partitions: int,
         keep: float,
@@ -65,7 +62,7 @@ class StreamSink:
         ``memory`` is that of the sink which this one replaces.
         """
         self._root = root
-        self._client = client
+        self._runner = runner
         self.memory = memory or Memory()
         self._partitions = partitions
         ledgers = enumerate(self.memory.ledgers(partitions))
@@ -108,20 +105,22 @@ class StreamSink:
     async def aclose(self) -> None:
         """Stop looking after the stream, and disconnect."""
         if self._looking is not None:
-            await end([self._looking])
-        await close(self._client)
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+        await self._runner.aclose()
 
     async def _deliver(self, records: Sequence[Record]) -> None:
         async with self.memory.turn:
             try:
                 if not self._announced:
-                    await announce(self._client, self._root.about, self._partitions)
+                    await announce(self._runner, self._root.about, self._partitions)
                     self._announced = True
                 await self._repay()
                 for chunk in _chunks(records):
                     await self._append(chunk)
-            except (RedisError, OSError) as error:
-                raise SinkRetryError(_reason(error)) from error
+            except StoreError as error:
+                reason = f"redis: {error}"
+                raise SinkRetryError(reason) from error
         self._look()
 
     async def _append(self, records: Sequence[Record]) -> None:
@@ -130,7 +129,7 @@ class StreamSink:
             try:
                 await self._call(records)
             except LostError as lost:
-                if is_cluster(self._client):
+                if self._runner.is_cluster:
                     # There it is a call for each partition, and the others have theirs.
                     records = [one for one in records if self._number(one) in lost.tails]
                 # Where one partition has lost something, others may have, which nobody writes to.
@@ -143,10 +142,10 @@ class StreamSink:
         for record in records:
             by_partition[self._number(record)].append(record)
         batch = [(*self._parts[number], some) for number, some in by_partition.items()]
-        if not is_cluster(self._client):
-            await append(self._client, self.memory.writer, batch, self._most)
+        if not self._runner.is_cluster:
+            await append(self._runner, self.memory.writer, batch, self._most)
             return
-        calls = (append(self._client, self.memory.writer, [one], self._most) for one in batch)
+        calls = (append(self._runner, self.memory.writer, [one], self._most) for one in batch)
         results = await asyncio.gather(*calls, return_exceptions=True)
         errors = [one for one in results if isinstance(one, BaseException)]
         lost = [one for one in errors if isinstance(one, LostError)]
@@ -162,14 +161,14 @@ class StreamSink:
         """Trim every partition; find out what the server has lost, and append that again."""
         lost = {}
         for partition, ledger in self._parts:
-            found = await survey(self._client, partition, self.memory.writer, self._keep_ms)
+            found = await survey(self._runner, partition, self.memory.writer, self._keep_ms)
             if len(ledger) and not ledger.fits(found.tail):
                 lost[partition.number] = found.tail
             elif found.finished >= 0:
                 ledger.finish(found.finished)
         if lost:
             self._owe(lost)
-            await announce(self._client, self._root.about, self._partitions)
+            await announce(self._runner, self._root.about, self._partitions)
         await self._repay()
 
     def _owe(self, tails: Mapping[int, int]) -> None:
@@ -220,14 +219,14 @@ class StreamSink:
                 pause, ends = _FIRST_LOOK, self._looked_after
             try:
                 await self.look()
-            except (RedisError, OSError) as error:
-                _LOG.warning("stream:%s is not looked after: %s", self._root.stream, _reason(error))
+            except StoreError as error:
+                _LOG.warning("stream:%s is not looked after: %s", self._root.stream, error)
 
     def _remembers(self) -> bool:
         return any(len(ledger) or ledger.owed for _, ledger in self._parts)
 
     async def look(self) -> None:
-        """Trim what is finished; notice and mend losses. Raises ``redis.RedisError``."""
+        """Trim what is finished; notice and mend losses. Raises ``StoreError``."""
         async with self.memory.turn:
             await self._examine()
 
@@ -242,8 +241,3 @@ def _chunks(records: Sequence[Record]) -> Iterable[Sequence[Record]]:
         size += len(record.event)
     if records:
         yield records[start:]
-
-
-def _reason(error: Exception) -> str:
-    """Say what the server or the system said; neither quotes messages."""
-    return f"redis: {type(error).__name__}: {error}"

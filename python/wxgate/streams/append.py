@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wxgate.streams.script import Script
+from wxgate.redis.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wxgate.streams.connect import Client
+    from wxgate.redis.runner import Runner
     from wxgate.streams.keys import Partition
     from wxgate.streams.ledger import Ledger
 
@@ -89,16 +89,16 @@ class LostError(Exception):
         self.tails = tails
 
 
-async def announce(client: Client, key: str, partitions: int) -> None:
+async def announce(runner: Runner, key: str, partitions: int) -> None:
     """Say how many partitions readers have to look at; never fewer than were once said.
 
-    Raises ``redis.RedisError``.
+    Raises ``StoreError``.
     """
-    await _ABOUT(client, [key], [partitions])
+    await runner.run(_ABOUT, [key], [partitions])
 
 
 async def append(
-    client: Client,
+    runner: Runner,
     writer: str,
     batch: Sequence[tuple[Partition, Ledger, Sequence[Record]]],
     most: int,
@@ -106,7 +106,7 @@ async def append(
     """Append records to partitions, all or none, and note it in their ledgers.
 
     A ledger remembers ``most`` messages. In a Redis Cluster a call is for one partition. Raises
-    ``LostError``, or ``redis.RedisError``, after which it is not known whether they were appended.
+    ``LostError``, or ``StoreError``, after which it is not known whether they were appended.
     """
     keys: list[str] = []
     heads: list[int] = []
@@ -120,7 +120,7 @@ async def append(
         heads += (least, number, number, len(records))
         for record in records:
             bodies += (record.id, record.key, record.event)
-    done, told = await _APPEND(client, keys, [TAIL_TTL_MS, *heads, *bodies])
+    done, told = await runner.run(_APPEND, keys, [TAIL_TTL_MS, *heads, *bodies])
     if not done:
         pairs = zip(told[::2], told[1::2], strict=True)
         raise LostError({batch[at][0].number: tail for at, tail in pairs})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wxgate.redis.script import Script
 from wxgate.streams.append import TAIL, TAIL_TTL_MS
-from wxgate.streams.script import Script
 
 if TYPE_CHECKING:
-    from wxgate.streams.connect import Client
+    from wxgate.redis.runner import Runner
     from wxgate.streams.keys import Partition
 
 # Of each group, what comes first of that which it has not finished: its oldest pending entry, else
@@ -53,10 +53,10 @@ class Survey(NamedTuple):
     trimmed: int
 
 
-async def survey(client: Client, partition: Partition, writer: str, keep_ms: int) -> Survey:
+async def survey(runner: Runner, partition: Partition, writer: str, keep_ms: int) -> Survey:
     """Trim what all groups have finished and is older than ``keep_ms``; say how things stand.
 
-    Raises ``redis.RedisError``.
+    Raises ``StoreError``.
     """
     keys = [partition.entries, partition.tail(writer), partition.made]
-    return Survey(*await SCRIPT(client, keys, [keep_ms, TAIL_TTL_MS]))
+    return Survey(*await runner.run(SCRIPT, keys, [keep_ms, TAIL_TTL_MS]))

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from wxgate.streams.connect import close, is_cluster
-from wxgate.streams.tasks import end
+from wxgate.work.connect import close, is_cluster
 from wxgate.work.lease import Leases
 from wxgate.work.share import ForgottenError, Share, acknowledge, read
+from wxgate.work.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from wxgate.streams.connect import Client
     from wxgate.streams.keys import Root
+    from wxgate.work.connect import Client
     from wxgate.work.dead import Reason
     from wxgate.work.entry import Entry
     from wxgate.work.waiting import Waiting

@@ -10,8 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from wxgate.streams.connect import Client
     from wxgate.streams.keys import Partition, Root
+    from wxgate.work.connect import Client
     from wxgate.work.consumer import Consumer
     from wxgate.work.entry import Entry
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from wxgate.settings.stream import Stream
-from wxgate.streams.connect import close, connect
 from wxgate.streams.keys import Root
 from wxgate.work import dead
+from wxgate.work.connect import close, connect
 from wxgate.work.join import place_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from wxgate.settings import Settings
-    from wxgate.streams.connect import Client
+    from wxgate.work.connect import Client
     from wxgate.work.dead import DeadLetter
 
 

@@ -15,8 +15,8 @@ from wxgate.settings.problems import UnfitError
 from wxgate.settings.redis import RedisPlace, RedisUrl
 from wxgate.settings.stream import Stream
 from wxgate.settings.texts import Target
-from wxgate.streams.connect import connect
 from wxgate.streams.keys import Root
+from wxgate.work.connect import connect
 from wxgate.work.consumer import Consumer
 from wxgate.work.waiting import BLOCK, Waiting
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wxgate.streams.script import Script
+from wxgate.work.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wxgate.streams.connect import Client
     from wxgate.streams.keys import Root
+    from wxgate.work.connect import Client
 
 # Fields: "m:TOKEN" -> end of its membership; "p:NUMBER" -> "END TOKEN". Both ends in ms.
 _BEAT = Script("""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wxgate.streams.script import Script
 from wxgate.work.entry import Entry
 from wxgate.work.recent import MOST, Recent
+from wxgate.work.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from wxgate.streams.connect import Client
     from wxgate.streams.keys import Partition
+    from wxgate.work.connect import Client
 
 _OURS, _NOBODYS, _ANOTHERS, _GROUPLESS = range(4)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wxgate.streams.connect import close, is_cluster
-from wxgate.streams.tasks import end
+from wxgate.work.connect import close, is_cluster
+from wxgate.work.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wxgate.streams.connect import Client
+    from wxgate.work.connect import Client
     from wxgate.work.share import Share
 
 BLOCK = 5.0

@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from wxgate.dispatch import Dispatcher
 from wxgate.errors import StoreError
-from wxgate.streams.tasks import end
 from wxgate.work.consumer import reason_of
 from wxgate.work.dead import Reason
 from wxgate.work.guard import Guard
 from wxgate.work.log import ReadAhead
+from wxgate.work.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -12,12 +12,12 @@ from redis.exceptions import ResponseError
 from wxgate.bench.day.stage import PARTITIONS, STREAM
 from wxgate.bench.day.tally import Event
 from wxgate.settings.redis import RedisPlace, RedisUrl
-from wxgate.streams.connect import connect
 from wxgate.streams.keys import Root
+from wxgate.work.connect import connect
 
 if TYPE_CHECKING:
     from wxgate.bench.day.tally import Tally
-    from wxgate.streams.connect import Client
+    from wxgate.work.connect import Client
 
     _Entries = tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]
 

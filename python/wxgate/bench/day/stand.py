@@ -24,7 +24,7 @@ from wxgate.sim.call import Call
 from wxgate.sim.demo.process import GatewayProcess, NotServingError, free_port
 from wxgate.sim.demo.world import Ports
 from wxgate.sim.wire import UnansweredError, Wire
-from wxgate.streams.connect import close, connect
+from wxgate.work.connect import close, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

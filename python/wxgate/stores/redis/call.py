@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from wxgate.redis.script import Script
+from wxgate.redis.wire import bulk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     Claim = tuple[bytes, Sequence[Limit]]
     """A message to ask for: its key, and its limits."""
 
-SCRIPT = files(__package__).joinpath("script.lua").read_bytes()
-DIGEST = sha1(SCRIPT).hexdigest().encode()  # noqa: S324 (how Redis names scripts)
+SCRIPT = Script(files(__package__).joinpath("script.lua").read_text())
 DONE, PENDING = b"D", b"P"
 """What a claim's value begins with."""
 GIVEN_BACK = b""
@@ -38,7 +39,7 @@ class Frame:
         self.holder = holder
         self._lease = b"%d" % lease
         self._before_key = b"\r\n$%d\r\n%bc" % (len(prefix) + 1 + KEY_BYTES, prefix)
-        self._epoch = _bulk(prefix + b"e")
+        self._epoch = bulk(prefix + b"e")
         self._proposal = b""
         self.renew()
 
@@ -62,12 +63,12 @@ class Frame:
         before = self._before_key
         return b"".join(
             (
-                b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b" % (3 + count + len(arguments), DIGEST),
-                _bulk(b"%d" % count),
+                b"*%d%b" % (3 + count + len(arguments), SCRIPT.head),
+                bulk(b"%d" % count),
                 self._epoch,
                 before + before.join(keys) if keys else b"",
-                *(_bulk(b"%bl%b" % (self.prefix, key)) for key in limit_keys),
-                *map(_bulk, arguments),
+                *(bulk(b"%bl%b" % (self.prefix, key)) for key in limit_keys),
+                *map(bulk, arguments),
                 b"\r\n",
             )
         )
@@ -86,22 +87,6 @@ def read(answer: object, claims: int) -> tuple[bytes, bytes, list[bytes]] | None
                 whole = all(letter in b"a" or _DENIED.fullmatch(one) for letter, one in said)
             return (epoch, letters, more) if whole else None
     return None
-
-
-def whole(written: bytes) -> bytes:
-    """The same call with the script itself, for a server that does not have it yet."""
-    head, rest = written.split(b"\r\n$7\r\nEVALSHA\r\n$40\r\n" + DIGEST, 1)
-    return b"".join((head, b"\r\n$4\r\nEVAL", _bulk(SCRIPT), rest))
-
-
-def command(*words: bytes) -> bytes:
-    """Write any command."""
-    return b"".join((b"*%d" % len(words), *map(_bulk, words), b"\r\n"))
-
-
-def _bulk(word: bytes) -> bytes:
-    # The line's end stands first: so that a constant can stand between two keys.
-    return b"\r\n$%d\r\n%b" % (len(word), word)
 
 
 def _runs(notes: Iterable[Note]) -> Iterator[bytes]:

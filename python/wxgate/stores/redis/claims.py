@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, Frame
+from wxgate.redis.place import Place
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, SCRIPT, Frame
 from wxgate.stores.redis.exchange import Exchange
 from wxgate.stores.redis.panel import Panel
-from wxgate.stores.redis.place import Place
 from wxgate.stores.redis.recovery import Recovery
 from wxgate.stores.redis.tally import Tally
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from wxcore._wxcore import Received
 
+    from wxgate.redis.session import Session
     from wxgate.settings.redis import Redis
     from wxgate.stores import Denied, Held, LocalClaims
     from wxgate.stores.redis.call import Note
-    from wxgate.stores.redis.session import Session
 
 
 _LOG = logging.getLogger("wxgate.state")
@@ -71,7 +71,7 @@ class RedisClaims:
         prefix = b"{%b}:" % settings.prefix.encode()
         holder = os.urandom(8)
         frame = Frame(prefix, holder, round(settings.lease * 1000))
-        place = Place(settings, prefix + b"e")
+        place = Place(settings, prefix + b"e", SCRIPT)
         self.tally = Tally()
         self.url = str(settings.url)
         self.local = local

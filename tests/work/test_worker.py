@@ -13,7 +13,7 @@ from wxgate.errors import SinkRefusedError, SinkRetryError
 from wxgate.work.dead import letters
 from wxgate.work.worker import Worker
 
-from .team import consumer, pending, read, until, until_pending, vanish, working
+from .team import LEASE, PATIENT, consumer, pending, read, until, until_pending, vanish, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -72,13 +72,17 @@ class BatchService(Service):
 
 @asynccontextmanager
 async def employed(
-    url: str, service: Service, name: str = "a", limits: Limits = LIMITS
+    url: str,
+    service: Service,
+    name: str = "a",
+    limits: Limits = LIMITS,
+    lease: float = LEASE,
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """A worker that runs until left; what is given stops it sooner."""
     stop = asyncio.Event()
     place = Place("service", service, limits)
     task = asyncio.create_task(
-        Worker(consumer(url, name), place, lambda _: (0,)).run(stop, grace=5.0)
+        Worker(consumer(url, name, lease=lease), place, lambda _: (0,)).run(stop, grace=5.0)
     )
 
     async def leave() -> None:
@@ -290,9 +294,9 @@ def test_what_has_gone_to_another_is_not_begun(redis_server: Server) -> None:
         first, second = Service(slow), Service(slow)
         async with hub(redis_server.url, partitions=8) as one:
             await one.put(messages(range(1, 601), keys=60))
-            async with employed(redis_server.url, first):
+            async with employed(redis_server.url, first, lease=PATIENT):
                 await until(lambda: len(first.taken) > 20)
-                async with employed(redis_server.url, second, "b"):
+                async with employed(redis_server.url, second, "b", lease=PATIENT):
                     await until(lambda: len(first.taken) + len(second.taken) >= 600)
                     await until_pending(one)
             assert second.taken

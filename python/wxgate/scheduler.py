@@ -1,4 +1,8 @@
-"""How granian hands requests to the event loop, and refuses those that there is no room for."""
+"""How granian hands requests to the event loop, and refuses those that there is no room for.
+
+A body is asked for here, on granian's thread, so that it has come when the loop gets to its turn:
+one turn less, for what is served and for what is refused once it is read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,11 @@ from wxgate import refused
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from contextvars import Context
+
+    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
+    from granian.rsgi import Scope
 
     from wxgate.flight import Answer
     from wxgate.guard.shedder import Shedder
@@ -50,17 +58,63 @@ class _Scheduler(CallbackScheduler):
     ) -> None:
         """Ask ``shedder`` first."""
         super().__init__()
+        self._schedule_fn = handing(shedder, loop, serve, self._ctx)
 
-        def begin(coroutine: Any, watcher: Any) -> None:  # noqa: ANN401 (granian's)
-            watcher.taskref(loop.create_task(coroutine))
 
-        def schedule(watcher: Any) -> None:  # noqa: ANN401 (granian's)
-            if shedder.refuses(watcher.scope.path):
-                _refuse(watcher, shedder.answer)
-            else:
-                loop.call_soon_threadsafe(begin, serve(watcher), watcher, context=self._ctx)
+def handing(
+    shedder: Shedder,
+    loop: asyncio.AbstractEventLoop,
+    serve: Callable[[Any], Any],
+    context: Context,
+) -> Callable[[Any], None]:
+    """Return what hands a request of granian's to ``loop``, unless ``shedder`` refuses it."""
 
-        self._schedule_fn = schedule
+    def begin(coroutine: Any, watcher: Any) -> None:  # noqa: ANN401 (granian's)
+        watcher.taskref(loop.create_task(coroutine))
+
+    def hand(watcher: Any) -> None:  # noqa: ANN401 (granian's)
+        if shedder.refuses(watcher.scope.path):
+            _refuse(watcher, shedder.answer)
+        else:
+            served = _Ahead(watcher) if _is_short(watcher.scope) else watcher
+            loop.call_soon_threadsafe(begin, serve(served), watcher, context=context)
+
+    return hand
+
+
+_SHORT = 65536
+"""Bytes of a body that is asked for before its request has its turn."""
+
+
+def _is_short(scope: Scope) -> bool:
+    length = scope.headers.get("content-length")
+    return length is not None and length.isdigit() and int(length) <= _SHORT
+
+
+class _Ahead:
+    """A request of granian's whose body is on its way."""
+
+    __slots__ = ("done", "err", "proto", "scope")
+
+    def __init__(self, watcher: Any) -> None:  # noqa: ANN401 (granian's)
+        self.scope = watcher.scope
+        self.proto = _Reading(watcher.proto)
+        self.done = watcher.done
+        self.err = watcher.err
+
+
+class _Reading:
+    """Its protocol, as far as an application uses it."""
+
+    __slots__ = ("_body", "response_bytes")
+
+    def __init__(self, proto: HTTPProtocol) -> None:
+        self._body = proto()
+        self.response_bytes = proto.response_bytes
+
+    def __call__(self) -> Awaitable[bytes]:
+        """Return what was asked for."""
+        return self._body
 
 
 def _refuse(watcher: Any, answer: Answer) -> None:  # noqa: ANN401 (granian's)

@@ -126,6 +126,18 @@ def test_a_level_that_fell_too_far_is_back_within_half_a_second() -> None:
     assert 0.7 * LEVELS < server.overload.level <= 0.8 * LEVELS + 8
 
 
+def test_a_spike_is_forgotten_as_soon_as_there_is_time_left() -> None:
+    """Nobody is refused by the second for what is long over."""
+    server = Server(1000)
+    server.overload.level = PER_CLASS // 8
+    for _ in range(10):
+        for number in range(100):
+            if server.overload.admits(number * LEVELS // 100, 0):
+                server.overload.served(0.0001)
+        server.overload.end_window(0.1, 0.0, 0, unread=0, busy=False)
+    assert server.overload.admits_all
+
+
 def test_as_many_are_read_ahead_as_can_be_served_in_half_the_wait() -> None:
     """So that what is read waits for as long as it may at most."""
     overload = Overload(RULES)

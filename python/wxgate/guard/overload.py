@@ -126,6 +126,8 @@ class Overload:
         elif unread:
             # Of many some are read only to be refused: so that there is a choice at all.
             self._approach((1 - _CHOICE) * sum(self._seen))
+        elif not busy:
+            self._approach(sum(self._seen))
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
         if self._served:
@@ -144,8 +146,9 @@ class Overload:
     def _approach(self, many: float) -> None:
         """Let in so many of messages like those of this window: less at once, more by halves.
 
-        How much is read goes by what can be served: the level need not feel its way up. It may have
-        fallen far, for when a flood begins most of a window goes to reading what is then refused.
+        How much is read goes by what can be served, unless there is time left for all: the level
+        need not feel its way up. It may have fallen far, for when a flood begins most of a window
+        goes to reading what is then refused.
         """
         if many < self._in:
             self._lower(many)

@@ -43,7 +43,7 @@ ROWS = {
     "D1": "destination answers 408, 410, 422, 425, 429, 5xx",
     "D2": "one destination slow, hanging, dripping, resetting",
     "D3": "one destination half-open",
-    "D4": "one node of four refuses, resets, fails, has no name or no TLS",
+    "D4": "one node of four refuses, resets, fails, fails its checks, has no name or no TLS",
     "D5": "destination up and down in turn",
     "D7": "a node is removed, and added again",
     "D8": "all of the load is one node's",

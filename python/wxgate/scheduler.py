@@ -1,7 +1,7 @@
 """How granian hands requests to the event loop, and refuses those that there is no room for.
 
 A body is asked for here, on granian's thread, so that it has come when the loop gets to its turn:
-one turn less, for what is served and for what is refused once it is read.
+one turn less for each message. Not while the loop is behind: refusals wait for this thread then.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def handing(
         if shedder.refuses(watcher.scope.path):
             _refuse(watcher, shedder.answer)
         else:
-            served = _Ahead(watcher) if _is_short(watcher.scope) else watcher
+            ahead = shedder.is_calm and _is_short(watcher.scope)
+            served = _Ahead(watcher) if ahead else watcher
             loop.call_soon_threadsafe(begin, serve(served), watcher, context=context)
 
     return hand

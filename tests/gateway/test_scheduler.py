@@ -100,6 +100,19 @@ def test_a_short_body_is_asked_for_once_and_ahead(headers: dict[str, str], ahead
     asyncio.run(run())
 
 
+def test_while_the_loop_is_behind_nothing_is_asked_for_ahead() -> None:
+    """Who refuses has no time for it."""
+
+    async def run() -> None:
+        shedder = Shedder([])
+        shedder.room = (512, 512)
+        watcher, before = await scheduled(shedder, {"content-length": "325"})
+        assert (before, watcher.proto.asked) == (0, 1)
+        assert (watcher.proto.answers, watcher.ends) == ([200], ["done"])
+
+    asyncio.run(run())
+
+
 def test_what_is_refused_unread_is_not_asked_for() -> None:
     """It is answered there and then."""
 

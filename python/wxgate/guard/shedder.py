@@ -51,6 +51,11 @@ class Shedder:
         """Requests that may wait to be read; and together with those that wait for their turn."""
         self.answer: Answer = (503, "text/plain", b"")
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nobody is behind: the server's thread has time for more than refusals."""
+        return self.room[0] == sys.maxsize
+
     def apply(self, accounts: Iterable[str], exempt: Iterable[str], answer: Answer) -> None:
         """Refuse with ``answer`` from now on, and nothing to the accounts that are exempt."""
         self._exempt = frozenset(exempt)

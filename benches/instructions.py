@@ -5,6 +5,9 @@ dearer, to the percent. It does depend on the compiler, the C library and what t
 ``baseline.json`` holds the accepted counts for each such setting. Where this machine's is not among
 them, the commit that accepted them is built and counted here as well.
 
+So it is with Python's boundary and the layer around it, which ``inprocess.py`` plays; but nothing
+is compared of another interpreter than the accepted one, and that is said.
+
 ``make bench-count`` compares, ``make bench-accept`` takes what is counted as the new measure.
 """
 
@@ -19,20 +22,20 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+
+import callgrind
+from callgrind import AbsentError
 
 ROOT = Path(__file__).parents[1]
 BASELINE = ROOT / "benches/baseline.json"
 TOLERANCE = 0.03
-_FETCHED = ROOT / ".cache/valgrind-from-debian"
 _FUNCTION = "wxcore_counted"
+_MARK = "ctermid"
+"""As in ``inprocess.py``."""
 
 Counts = dict[str, int]
-
-
-class AbsentError(Exception):
-    """What is needed is not to be had here; says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +53,39 @@ def main() -> None:
     parser.add_argument("--accept", action="store_true")
     args = parser.parse_args()
     try:
-        counted = count(ROOT)
+        core = count(ROOT)
+        python = count_python(core.setting)
         accepted = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
         if args.accept:
-            accept(counted, accepted)
+            accept((core, python), accepted)
             return
-        before = accepted.get(counted.setting) or elsewhere(counted.setting, list(accepted))
+        before = accepted.get(core.setting) or elsewhere(core.setting, list(accepted))
     except AbsentError as error:
         _say(f"INSTRUCTIONS WERE NOT COMPARED: {error}")
         return
-    sys.exit(compare(before, counted.counts))
+    off = compare(before, core.counts)
+    if python.setting in accepted:
+        off |= compare(accepted[python.setting], python.counts)
+    else:
+        _not_of_this_python(python, list(accepted))
+    sys.exit(off)
 
 
-def accept(counted: Counted, accepted: dict[str, Counts]) -> None:
-    """Write the counts of this setting. Others go: they are of code that is no more."""
-    if accepted.get(counted.setting):
-        compare(accepted[counted.setting], counted.counts)
-    BASELINE.write_text(json.dumps({counted.setting: counted.counts}, indent=2) + "\n")
+def _not_of_this_python(python: Counted, known: list[str]) -> None:
+    """Say so: code of another interpreter, or of another core, is nothing to compare with."""
+    _say(f"INSTRUCTIONS OF PYTHON WERE NOT COMPARED: no accepted counts for\n  {python.setting}")
+    for one in known:
+        _say(f"but for\n  {one}")
+    for name, found in python.counts.items():
+        sys.stdout.write(f"{name:28} {'-':>9} {found:>9}\n")
+
+
+def accept(counted: tuple[Counted, ...], accepted: dict[str, Counts]) -> None:
+    """Write the counts of these settings. Others go: they are of code that is no more."""
+    for one in counted:
+        if one.setting in accepted:
+            compare(accepted[one.setting], one.counts)
+    BASELINE.write_text(json.dumps({one.setting: one.counts for one in counted}, indent=2) + "\n")
     _say(f"{BASELINE.relative_to(ROOT)} written")
 
 
@@ -97,7 +116,6 @@ def compare(before: Counts, now: Counts) -> int:
 
 def count(root: Path) -> Counted:
     """Build ``count`` of the checkout at ``root`` and run it under callgrind."""
-    valgrind, lib = _valgrind()
     manifest = root / "benches/core/Cargo.toml"
     lock = manifest.with_name("Cargo.lock")
     if not lock.exists():
@@ -105,37 +123,30 @@ def count(root: Path) -> Counted:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
     build = ("cargo", "build", "--quiet", "--release", "--bin", "count")
     _run(*build, "--manifest-path", str(manifest), CARGO_TARGET_DIR=str(target))
-    with tempfile.TemporaryDirectory() as folder:
-        told = _callgrind(valgrind, lib, target / "release/count", Path(folder))
-        dumps = [_sum(Path(folder) / f"out.{at + 1}") for at in range(len(told) - 1)]
-    features, *benches = told
+    when = (f"--toggle-collect={_FUNCTION}", f"--dump-after={_FUNCTION}")
+    (features, *benches), dumps = callgrind.sums((str(target / "release/count"),), *when)
     counts = {
         name: round(dump / int(times)) for (name, times), dump in zip(benches, dumps, strict=True)
     }
     return Counted(_setting(features[1]), counts)
 
 
-def _callgrind(valgrind: str, lib: str | None, program: Path, folder: Path) -> list[list[str]]:
-    """Have it counted into ``out.1``, ``out.2``, …; its own lines, cut at tabs."""
-    # An environment as small and as equal as possible: it lies on the program's stack.
-    environment = {"PATH": os.defpath} | ({"VALGRIND_LIB": lib} if lib else {})
-    command = (valgrind, "--tool=callgrind", f"--toggle-collect={_FUNCTION}")
-    out = (f"--dump-after={_FUNCTION}", f"--callgrind-out-file={folder}/out")
-    done = subprocess.run(  # noqa: S603
-        [*command, *out, str(program)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}\ncounting failed")
-    return [line.split("\t") for line in done.stdout.splitlines()]
+def count_python(core: str) -> Counted:
+    """Run ``inprocess.py`` under callgrind; ``core`` is the setting of what is compiled."""
+    program = (sys.executable, str(ROOT / "benches/inprocess.py"))
+    benches, dumps = callgrind.sums(program, f"--dump-before={_MARK}", PYTHONHASHSEED="0")
+    # A dump for each mark: every second one ends a bench, the others what leads up to it.
+    counts = {
+        name: round(dump / int(times))
+        for (name, times), dump in zip(benches, dumps[1::2], strict=True)
+    }
+    return Counted(f"{_interpreter()}; {core}", counts)
 
 
-def _sum(dump: Path) -> int:
-    lines = dump.read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("summary:")).split()[1])
+def _interpreter() -> str:
+    compiled = f"{platform.python_implementation()} {platform.python_version()}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("granian", "msgspec", "uvloop"))
+    return f"{compiled} ({platform.python_compiler()}) with {libraries}"
 
 
 def _setting(features: str) -> str:
@@ -160,7 +171,8 @@ def elsewhere(setting: str, known: list[str]) -> Counts:
     )
     commit = found.stdout.strip()
     if found.returncode or not commit:
-        _absent("no history that has the accepted commit")
+        reason = "no history that has the accepted commit"
+        raise AbsentError(reason)
     return _counted_at(commit, setting)
 
 
@@ -182,22 +194,6 @@ def _counted_at(commit: str, setting: str) -> Counts:
     return counts
 
 
-def _valgrind() -> tuple[str, str | None]:
-    """The program, and where its tools lie if that is not where it was built for."""
-    if found := shutil.which("valgrind"):
-        return found, None
-    # The package's `valgrind` is a script that knows where it would be installed.
-    fetched = _FETCHED / "usr/bin/valgrind.bin"
-    script = (str(ROOT / "tools/from-debian.sh"), str(_FETCHED), "usr/bin/valgrind.bin", "valgrind")
-    try:
-        done = subprocess.run(script, check=False)  # noqa: S603
-    except OSError as error:
-        _absent(f"no valgrind, and {error}")
-    if done.returncode:
-        _absent("valgrind is not installed, and Debian's could not be fetched")
-    return str(fetched), str(_FETCHED / "usr/libexec/valgrind")
-
-
 def _run(*command: str, **environment: str) -> str:
     done = subprocess.run(  # noqa: S603
         command,
@@ -210,10 +206,6 @@ def _run(*command: str, **environment: str) -> str:
     if done.returncode:
         sys.exit(f"{done.stdout}\n{' '.join(command)} failed")
     return done.stdout
-
-
-def _absent(what: str) -> NoReturn:
-    raise AbsentError(what)
 
 
 def _say(text: str) -> None:

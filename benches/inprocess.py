@@ -1,0 +1,136 @@
+"""Messages through the gateway in this process, for callgrind to count the Python around the core.
+
+``instructions.py`` has a sum written whenever ``ctermid`` is called, which only ``mark`` does: what
+is between two marks is one bench. Its name and its messages go to standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from wechat import AES_KEY, APPID, TEXT, TOKEN, Push, push
+from wxcore._wxcore import Gateway as Core
+from wxgate.gateway import Gateway
+
+_WARM = 256
+"""Messages before those that are counted: the interpreter has specialised its code by then."""
+_COUNTED = 1536
+_AT_ONCE = 32
+_LOOK_S = 0.05
+_ACCOUNT = {
+    "name": "shop",
+    "kind": "official",
+    "receive_ids": [APPID],
+    "tokens": [TOKEN],
+    "aes_keys": [AES_KEY],
+    "mode": "safe",
+    "format": "xml",
+    "max_age": 86400,
+}
+# Under callgrind each turn of the loop takes so long that messages would have to queue.
+_CONFIG = """\
+[server]
+listen = "127.0.0.1:8080"
+
+[journal]
+dir = "{folder}/journal"
+
+[overload]
+enabled = false
+
+[account.shop]
+kind = "official"
+appid = "{appid}"
+token = ["file:token"]
+aes_key = ["file:aes_key"]
+
+[[route]]
+to = "log:"
+"""
+
+
+def mark(name: str = "") -> None:
+    """End what is counted, as the bench of that name; or what is not."""
+    os.ctermid()
+    if name:
+        sys.stdout.write(f"{name}\t{_COUNTED}\n")
+
+
+def receive() -> None:
+    """Play ``wxcore.Gateway.receive``, called from Python."""
+    core = Core(json.dumps({"accounts": [_ACCOUNT], "routes": [{}]}).encode())
+    requests = [
+        ("shop", None, "POST", sent.query, [], sent.body, sent.now * 1000) for sent in _requests()
+    ]
+    for request in requests[:_WARM]:
+        assert core.receive(*request).outcome == "event"
+    mark()
+    for request in requests[_WARM:]:
+        core.receive(*request)
+    mark("python/receive, 325 B")
+
+
+class _Scope:
+    method = "POST"
+    path = "/cb/shop"
+    client = "127.0.0.1:1"
+
+    def __init__(self, sent: Push) -> None:
+        self.query_string = sent.query
+        self.headers = {"content-length": str(len(sent.body))}
+
+
+class _Protocol:
+    """granian's part of a request."""
+
+    def __init__(self, sent: Push) -> None:
+        self._body = sent.body
+
+    async def __call__(self) -> bytes:
+        return self._body
+
+    def response_bytes(self, status: int, _: list[tuple[str, str]], body: bytes) -> None:
+        assert (status, body) == (200, b"success")
+
+
+async def rsgi(folder: Path) -> None:
+    """Play all that a message to ``log:`` takes of ours: ``Gateway.__rsgi__``, 32 at once."""
+    config = folder / "wxgate.toml"
+    config.write_text(_CONFIG.format(appid=APPID, folder=folder))
+    config.with_name("token").write_text(TOKEN)
+    config.with_name("aes_key").write_text(AES_KEY)
+    gateway = Gateway(config)
+    requests: list[Any] = [(_Scope(sent), _Protocol(sent)) for sent in _requests()]
+    state = await gateway.open()
+
+    async def played(some: list[Any]) -> None:
+        for at in range(0, len(some), _AT_ONCE):
+            batch = some[at : at + _AT_ONCE]
+            await asyncio.gather(*(gateway.__rsgi__(*request) for request in batch))
+        while any(  # noqa: ASYNC110 (a dispatcher has no event for it)
+            one.waiting or one.in_flight for one in state.dispatcher.snapshot()
+        ):
+            await asyncio.sleep(_LOOK_S)
+
+    await played(requests[:_WARM])
+    mark()
+    await played(requests[_WARM:])
+    mark("python/gateway, 325 B")
+    await gateway.aclose()
+
+
+def _requests() -> list[Push]:
+    return [push(TEXT, number) for number in range(1, _WARM + _COUNTED + 1)]
+
+
+if __name__ == "__main__":
+    receive()
+    with tempfile.TemporaryDirectory() as name:
+        uvloop.run(rsgi(Path(name)))

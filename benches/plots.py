@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from carry.page import waiting
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 _INK = "#3b6ea8"
 _LIGHT = "#b9cbe2"
 _COLOURS = ("#3b6ea8", "#d98032", "#5a9e5d", "#b4514f", "#8466a8", "#8c6d5a", "#999999", "#c9b458")
-_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+_PERCENTILES = {1: "0", 2: "50", 10: "90", 100: "99", 1000: "99.9", 10_000: "99.99"}
+_FINE = 40
+"""Points drawn between two powers of ten."""
 _STYLE = {
     "svg.hashsalt": "wxgate",
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -53,26 +57,45 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
 
 
 def _latency(days: dict[str, Any]) -> Figure:
-    """Percentiles at the rates of a day of twenty million, one panel a destination."""
+    """All that the player's histograms have, one panel a destination."""
     played = {name: day for name, day in days.items() if isinstance(day, dict)}
-    figure, panels = _figure(7.2, 3.0, len(played))
+    figure, panels = _figure(7.2, 3.4, len(played))
     for panel, (name, day) in zip(panels, played.items(), strict=True):
-        for one, colour in zip(day["rates"], _COLOURS, strict=False):
-            if one["latency"] is None:
-                continue
-            places = [1 / (1 - quantile) for quantile in _QUANTILES.values()]
-            values = [one["latency"][which] for which in _QUANTILES]
-            label = f"{one['rate']:,.0f}/s, {one['name']}"
-            panel.plot(places, values, marker="o", markersize=3, color=colour, label=label)
+        for (label, recorded), colour in zip(_recorded(day), _COLOURS, strict=False):
+            panel.plot(*distribution(recorded), color=colour, label=label, drawstyle="steps-post")
         panel.set_xscale("log")
         panel.set_yscale("log")
-        panel.set_xticks([2, 10, 100, 1000], ["50 %", "90 %", "99 %", "99.9 %"])
+        panel.set_xlim(left=1)
+        panel.set_xticks(list(_PERCENTILES), list(_PERCENTILES.values()))
         panel.set_xticks([], minor=True)
         panel.set_title(f"to a {name}")
+        panel.set_xlabel("percentile")
         panel.set_ylabel("ms until acknowledged")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, ncols=3, loc="outside lower center")
+    figure.legend(handles, labels, frameon=False, ncols=2, loc="outside lower center")
     return figure
+
+
+def _recorded(day: dict[str, Any]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    for one in day["rates"]:
+        yield f"{one['rate']:,.0f}/s, {one['name']} of a day", one["recorded"]
+    yield f"{day['mean']:,.0f}/s, half of capacity", day["seen"]["recorded"]
+
+
+def distribution(recorded: list[tuple[int, int]]) -> tuple[list[float], list[float]]:
+    """Places on the axis, and ms: of each latency, one call in how many is at least so slow.
+
+    Hundreds of thousands of calls have some hundred latencies to three digits; where many of them
+    fall on one place only the last is drawn.
+    """
+    calls = sum(times for _, times in recorded)
+    seen, drawn = 0, {}
+    for latency, times in recorded:
+        place = calls / (calls - seen)
+        seen += times
+        drawn[round(math.log10(place) * _FINE)] = (place, latency / 1000)
+    points = [*drawn.values(), (float(calls), recorded[-1][0] / 1000)] if recorded else []
+    return [place for place, _ in points], [latency for _, latency in points]
 
 
 def _throughput(curve: list[dict[str, Any]]) -> Figure:

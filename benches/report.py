@@ -57,7 +57,7 @@ _FULL = Plan(
         *("--flood", "1.5"),
     ),
     peers=("--rounds", "3", "--seconds", "1.5"),
-    carry=("--rounds", "3", "--seconds", "2"),
+    carry=("--rounds", "3", "--seconds", "2", "--tail", "10000"),
 )
 _QUICK = Plan(
     core_rounds=3,

@@ -15,9 +15,13 @@ from servers.flavour import VALKEY_9
 from servers.server import Server
 
 
-def run(messages: int, rate: float, stretch: float) -> dict[str, Any]:
-    """The books of both days, as the command prints them; why one was not played."""
+def run(messages: int, rate: float, stretch: float, tail: int) -> dict[str, Any]:
+    """The books of both days, as the command prints them; why one was not played.
+
+    ``tail`` messages at least are played at each rate of a day as it comes.
+    """
     words = ("--messages", str(messages), "--rate", str(rate), "--stretch", str(stretch), "--even")
+    words += ("--tail", str(tail)) if tail else ()
     days = {"service": _day(*words)}
     if VALKEY_9.program is None:
         return days | {"absent": VALKEY_9.otherwise}

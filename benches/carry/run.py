@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="at each rate")
     parser.add_argument("--messages", type=int, default=30_000, help="of each day")
     parser.add_argument("--rate", type=float, help="of each day; half of what the curve shows")
+    parser.add_argument("--tail", type=int, default=0, help="messages at each rate, at least")
     parser.add_argument("--scale", type=float, default=1.0, help="of the fleets")
     parser.add_argument("--only", metavar="PART", action="append", help="and leave others as is")
     parser.add_argument("--out", type=Path)
@@ -38,7 +39,9 @@ def main() -> None:
     parts: dict[str, Callable[[], Any]] = {
         "growth": lambda: growth.run(args.rounds, args.messages // 6, small=args.check),
         "curve": lambda: curve.run(args.seconds, small=args.check),
-        "days": lambda: days.run(args.messages, args.rate or _half(seen["curve"]), args.seconds),
+        "days": lambda: days.run(
+            args.messages, args.rate or _half(seen["curve"]), args.seconds, args.tail
+        ),
         "fleet": lambda: msgspec.to_builtins(fleet.play(scale=args.scale)),
     }
     for part in args.only or parts:

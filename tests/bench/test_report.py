@@ -22,7 +22,9 @@ def parts() -> Iterator[dict[str, ModuleType]]:
     """Modules of `benches`, which is in no package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHES))
-        yield {name: importlib.import_module(name) for name in ("kept", "day.page", "day.run")}
+        yield {
+            name: importlib.import_module(name) for name in ("kept", "day.page", "day.run", "plots")
+        }
 
 
 def books() -> dict[str, Any]:
@@ -133,3 +135,15 @@ def test_what_is_measured_apart_stays_where_the_rest_is_written_again(
     kept.keep("day", {"seconds": 1700.0})
     assert kept.read() == {"day": {"seconds": 1700.0}}
     assert json.loads(kept.RESULTS.read_text())["when"] == "today"
+
+
+def test_a_distribution_is_drawn_to_its_last_call(parts: dict[str, ModuleType]) -> None:
+    """One call in how many is at least so slow; one in a hundred is as slow as the slowest."""
+    places, values = parts["plots"].distribution([(100, 90), (200, 9), (300, 1)])
+    assert places == [1.0, 10.0, 100.0, 100.0]
+    assert values == [0.1, 0.2, 0.3, 0.3]
+    many = [(latency, 1) for latency in range(1, 100_001)]
+    places, values = parts["plots"].distribution(many)
+    assert len(places) < 250, "a picture is small, however many latencies there were"
+    assert (places[-1], values[-1]) == (100_000.0, 100.0)
+    assert parts["plots"].distribution([]) == ([], [])

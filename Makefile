@@ -179,6 +179,10 @@ bench-day: setup ## a whole day, half an hour alone on the machine; DAY_ARGS='--
 	$(call say,a day of twenty million: leave the machine alone)
 	@$(BIN)/python benches/day/run.py $(DAY_ARGS)
 
+.PHONY: bench-profile
+bench-profile: setup ## where a message's CPU goes, and a flame graph; needs perf
+	@$(BIN)/python benches/flame/run.py
+
 # The lock of the benches starts as ours, so that what is measured is what is shipped.
 benches/core/Cargo.lock fuzz/Cargo.lock: Cargo.lock
 	@cp $< $@

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from carry.page import carried, fleets, growth
 from day.page import section as day
+from flame.page import section as profile
 from kept import block
+from limit import section as limit
 from machine import machine
 from micro import boundary, exact, stages
 from peers.page import section as peers
@@ -74,6 +76,9 @@ def page(results: Results) -> str:
         + _picture("throughput", "latency by messages a second")
         + _picture("latency", "percentiles of latency at the rates of a day"),
         "## A whole day of twenty million\n\n" + block("day", day(results.apart.get("day"))),
+        "## Where a message's CPU goes\n\n"
+        + block("profile", profile(results.apart.get("profile"))),
+        "## The limit\n\n" + limit(results),
         "## How the cost of a message grows\n\n"
         + growth(results.carry["growth"], processes.backlog)
         + _picture("growth", "CPU a message by accounts, routes, size, workers and backlog"),

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 BENCHES = Path(__file__).parents[2] / "benches"
+_PARTS = (
+    "kept",
+    "day.page",
+    "day.run",
+    "plots",
+    "flame.page",
+    "flame.stacks",
+    "flame.draw",
+    "limit",
+)
 MILLIONS = (1_000_000, 10_000_000)
 
 
@@ -22,9 +32,7 @@ def parts() -> Iterator[dict[str, ModuleType]]:
     """Modules of `benches`, which is in no package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHES))
-        yield {
-            name: importlib.import_module(name) for name in ("kept", "day.page", "day.run", "plots")
-        }
+        yield {name: importlib.import_module(name) for name in _PARTS}
 
 
 def books() -> dict[str, Any]:
@@ -111,7 +119,8 @@ def test_a_rehearsal_is_no_day(parts: dict[str, ModuleType]) -> None:
 def test_the_page_shows_what_was_kept(parts: dict[str, ModuleType]) -> None:
     """Nobody edits it."""
     kept, page = parts["kept"], (BENCHES / "RESULTS.md").read_text()
-    assert kept.block("day", parts["day.page"].section(kept.read().get("day"))) in page
+    for key, part in (("day", "day.page"), ("profile", "flame.page")):
+        assert kept.block(key, parts[part].section(kept.read().get(key))) in page
 
 
 def test_a_block_is_replaced_and_nothing_else(parts: dict[str, ModuleType], tmp_path: Path) -> None:
@@ -147,3 +156,66 @@ def test_a_distribution_is_drawn_to_its_last_call(parts: dict[str, ModuleType]) 
     assert len(places) < 250, "a picture is small, however many latencies there were"
     assert (places[-1], values[-1]) == (100_000.0, 100.0)
     assert parts["plots"].distribution([]) == ([], [])
+
+
+FOLDED = """\
+main (serve.py:1);uv_run (core.c:1);step (t.c:1);serve (wxgate/rsgi.py:24);open (wxcore:9) 6
+main (serve.py:1);uv_run (core.c:1);step (t.c:1);step (t.c:2);call (wxgate/stores/redis/run.py:3) 3
+main (serve.py:1);uv_run (core.c:1);uv__io_poll (linux.c:1) 1
+main (serve.py:1);starting (serve.py:2) 50
+"""
+SAMPLES = """\
+          python  10  ffffffff8 tcp_sendmsg ([kernel.kallsyms])
+          python  10  7f66dc445 _PyEval_EvalFrameDefault (/usr/lib/libpython3.11.so.1.0)
+          python  11  ffffffff8 tcp_sendmsg ([kernel.kallsyms])
+          python  11  7f66dc445 [unknown] (/site-packages/granian/_granian.cpython-311.so)
+    wx-committer  12  ffffffff8 ext4_sync_file ([kernel.kallsyms])
+"""
+
+
+def test_stacks_are_grouped_by_what_they_were_for(parts: dict[str, ModuleType]) -> None:
+    """By the innermost frame that says it; how the process was started is no part of it."""
+    stacks = parts["flame.stacks"].folded(FOLDED)
+    assert sum(stack.samples for stack in stacks) == 10
+    assert stacks[1].frames == (
+        *("uv_run (core.c)", "step (t.c)"),
+        "call (wxgate/stores/redis/run.py)",
+    )
+    assert parts["flame.stacks"].by_part(stacks) == {
+        "wxcore": 0.6,
+        "claims and limits, in Redis": 0.3,
+        "event loop: uvloop and asyncio": 0.1,
+    }
+
+
+def test_samples_are_grouped_by_thread_and_library(parts: dict[str, ModuleType]) -> None:
+    """The loop's thread is the process's own."""
+    threads = parts["flame.stacks"].by_thread(SAMPLES, 10)
+    assert threads == {
+        "loop: the kernel (Redis' socket, wake-ups)": 0.2,
+        "loop: CPython": 0.2,
+        "granian's threads: sockets, in the kernel": 0.2,
+        "granian's threads: hyper": 0.2,
+        "journal's threads: write and fsync": 0.2,
+    }
+    told = parts["limit"].why({"cpu": 90.0, "threads": threads})
+    assert "takes 90 µs of CPU: 36 in granian's own threads" in told
+    about = {"when": "2026-01-01", "commit": "abc1234", "connections": 32, "cpu": 90.0}
+    shown = parts["flame.page"].section(about | {"threads": threads, "parts": {"wxcore": 0.5}})
+    assert "| loop: CPython | 20.0% | 18.0 |" in shown
+    assert "| wxcore | 50.0% | 18.0 |" in shown
+
+
+def test_a_flame_graph_names_its_frames_and_stays_small(
+    parts: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    """However many stacks there were."""
+    stack = parts["flame.stacks"].Stack
+    many = [stack(("uv_run (c)", f"f{at}"), 1) for at in range(3000)]
+    parts["flame.draw"].draw(
+        [stack(("uv_run (c)", "answer (wxgate/a.py)"), 3000), *many], tmp_path / "f.svg"
+    )
+    text = (tmp_path / "f.svg").read_text()
+    assert ">answer<" in text
+    assert "f2999" not in text
+    assert len(text) < 20_000

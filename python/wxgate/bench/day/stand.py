@@ -111,10 +111,14 @@ async def play(run: Run, watch: Callable[[Progress], None] | None = None) -> See
         if watch is not None:
             watch(at)
 
+    running = asyncio.ensure_future(asyncio.to_thread(plan.play, run, told))
     try:
-        return await asyncio.to_thread(plan.play, run, told)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         stopped.set()
+        # Without a gateway it would find every call broken at once, and hear of it only then.
+        await asyncio.wait([running])
+        running.exception()
         raise
 
 

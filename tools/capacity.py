@@ -60,11 +60,12 @@ times. Cores are those of gateways alone: so many that they are {peak_load:.0%} 
 hour and at most {holiday_load:.0%} on a holiday, whichever takes more. There are two gateways at
 least: one may be lost or updated.
 
-A gateway of one worker ({cost:.0f} µs a message) keeps claims in its memory. Workers that share a
-machine (`server.workers`) settle each claim in a file that they share: {shared:.0f} µs. So beyond
-one worker's rate take more gateways of one worker, two to a machine of 4 cores and each with a
-journal of its own, behind the load balancer and with a Redis, before more workers. One worker has
-{reserve}.
+A message costs a gateway of one worker {cost:.0f} µs, and {shared:.0f} µs where two workers share a
+machine (`server.workers`) and the memory in which their claims are. One worker has
+{reserve}. Up to there one worker is best: its
+journal keeps a user's messages in order, its syncs are shared by more messages. Beyond it take a
+worker for each core that the gateway may use, and more machines with a Redis once there are no more
+cores.
 
 The highest rate at which one worker refused nothing, with the player and the service on the same
 {cores} cores, was {carried:,.0f} messages a second: a floor, not the base of this reckoning.
@@ -160,7 +161,7 @@ class Model:
 
     @property
     def shared(self) -> float:
-        """The same where workers share a machine, and a file of claims."""
+        """The same where workers share a machine, and the memory of their claims."""
         return max(self.cost, float(self.seen["growth"]["workers"]["2"]))
 
     def cores(self, mean: float, cost: float) -> float:

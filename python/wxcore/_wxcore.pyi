@@ -26,6 +26,7 @@ __all__ = [
     "PublicKey",
     "Received",
     "Rejected",
+    "SharedClaims",
     "Sm2PrivateKey",
     "Sm2PublicKey",
     "Stored",
@@ -727,6 +728,35 @@ class Claims:
         """
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
         """A message is done until ``until`` (ms): as a journal remembers, or at last."""
+    def done(self, part: int = 0, parts: int = 1) -> list[tuple[bytes, int, bytes]]:
+        """What is done, in one of ``parts`` equal parts: key, end of life (ms), answer."""
+    @property
+    def dropped(self) -> int:
+        """How many claims and answers were dropped before their time, for want of room."""
+    def __len__(self) -> int: ...
+
+@final
+class SharedClaims:
+    """The claims of the workers of a machine: as ``Claims``, but that a lease ends by itself.
+
+    ``memory`` are words that all of them have mapped, ``lock`` the path of a file that each of them
+    locks while it looks at them. Whatever looks raises ``OSError`` if the lock cannot be had.
+    """
+
+    def __new__(cls, memory: memoryview, lock: str, capacity: int, answer_bytes: int) -> Self: ...
+    @staticmethod
+    def size(capacity: int, answer_bytes: int) -> int:
+        """Bytes of memory for so many claims and bytes of answers, all zero at first."""
+    def claim(self, message: Received, now: int) -> bytes | bool:
+        """Ask for a message at ``now`` (ms): as ``Claims.claim``."""
+    def complete(self, messages: list[Received], now: int) -> None:
+        """The messages are done at ``now`` (ms), and need no more than an acknowledgement."""
+    def lease(self, key: bytes, until: int) -> None:
+        """Take a message that is on disk, but unfinished, until ``until`` (ms)."""
+    def abandon(self, message: Received) -> None:
+        """The message was not taken after all: its next try is new."""
+    def restore(self, key: bytes, until: int, answer: bytes) -> None:
+        """A message is done until ``until`` (ms), with ``answer`` for whoever sends it again."""
     def done(self, part: int = 0, parts: int = 1) -> list[tuple[bytes, int, bytes]]:
         """What is done, in one of ``parts`` equal parts: key, end of life (ms), answer."""
     @property

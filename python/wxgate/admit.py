@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wxcore import Claims as OwnClaims
 
 from wxgate.errors import StoreError
+from wxgate.stores.claims import SharedClaims
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -83,11 +84,14 @@ class Admission:
     def known(self, message: Received, now: int) -> bytes | bool | None:
         """Return what is known of a message without taking it; None if that is nothing.
 
-        Claims that are shared are not asked: it would cost what taking the message costs.
+        Claims that machines share are not asked: it would cost what taking the message costs.
         """
-        if not isinstance(self._claims, OwnClaims):
+        if not isinstance(self._claims, OwnClaims | SharedClaims):
             return None
-        claimed = self._claims.claim(message, now)
+        try:
+            claimed = self._claims.claim(message, now)
+        except StoreError:
+            return None
         if claimed is not True:
             return claimed
         self._claims.abandon(message)

@@ -67,7 +67,14 @@ class Gateway:
         """Start, unless started: compile, open stores and connections."""
         async with self._opening:
             if self._state is None:
-                self._state = await open_state(self.settings, self._handlers, self.shared)
+                try:
+                    self._state = await open_state(self.settings, self._handlers, self.shared)
+                finally:
+                    # Also of a worker that cannot start: nothing more will come from it.
+                    if self.shared.muster is not None:
+                        self.shared.muster.told()
+                if self.shared.muster is not None:
+                    await self.shared.muster.complete()
             return self._state
 
     @property

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wxcore import Claims as OwnClaims
-
 from wxgate.admin import Admin, Status
 from wxgate.admit import Admission
 from wxgate.current import Current
@@ -75,7 +73,7 @@ def _open_journal(settings: Settings, place: Path, made: Plan) -> Journal:
 
 def _stores(generation: Generation, counters: Counters, shared: Shared) -> Stores:
     settings = generation.settings
-    claims, limits = claims_for(settings), limits_for(generation, counters)
+    claims, limits = claims_for(settings, shared.claims), limits_for(generation, counters)
     store = store_for(settings, claims, limits, (shared.store, shared.worker))
     admission = Admission(store or claims, nonces_for(settings), limits)
     return Stores(claims, limits, store, admission)
@@ -163,8 +161,6 @@ async def close_state(state: State) -> None:
     stores.admission.close()
     if state.pipeline.limits is not None:
         state.pipeline.limits.close()
-    if not isinstance(stores.claims, OwnClaims):
-        stores.claims.close()
 
 
 def hasten(state: State) -> None:

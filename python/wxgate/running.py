@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from wxgate.history import History
     from wxgate.limits import Limits
     from wxgate.metrics import Counters
+    from wxgate.muster import Muster
     from wxgate.pipeline import Pipeline
     from wxgate.record import Recorder
     from wxgate.rows import Rows
     from wxgate.settings import Settings
-    from wxgate.stores.claims import SharedClaims
+    from wxgate.stores.claims import Ground, SharedClaims
     from wxgate.stores.redis.claims import RedisClaims
     from wxgate.turnstile import Turnstile
 
@@ -56,6 +57,10 @@ class Shared(msgspec.Struct, frozen=True):
     """Where the parent counts reloads."""
     number: int = 1
     """The generation that the worker starts with."""
+    claims: Ground | None = None
+    """Memory for the claims of all workers, if there are several."""
+    muster: Muster | None = None
+    """And who of them has told the others what its journal remembers."""
 
 
 class Adopted(msgspec.Struct):

@@ -27,10 +27,12 @@ from wxgate.dispatch import Board, NodeBoard
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.history import SIZE, History
+from wxgate.muster import Muster
 from wxgate.respawn import RespawningServer
 from wxgate.rows import Rows
 from wxgate.running import Shared
 from wxgate.scheduler import stand
+from wxgate.stores.claims import Ground
 from wxgate.subordinate import Subordinate
 from wxgate.supervisor import Supervisor
 from wxgate.watch import Watch
@@ -68,6 +70,9 @@ class _Family:
             from wxgate.stores.redis.panel import Panel  # noqa: PLC0415 (nobody else pays for it)
 
             self._store = memoryview(mmap.mmap(-1, Panel.SIZE * self._workers))
+        several = self._workers > 1
+        self._claims = Ground.of(settings) if several else None
+        self._muster = memoryview(mmap.mmap(-1, self._workers)) if several else None
         self._history = memoryview(mmap.mmap(-1, SIZE))
         self.history = History(self._history)
         self.history.applied(1)
@@ -104,6 +109,8 @@ class _Family:
             rows=current.rows,
             history=self._history,
             number=current.number,
+            claims=self._claims,
+            muster=None if self._muster is None else Muster(self._muster, worker),
         )
 
     def stop(self) -> None:

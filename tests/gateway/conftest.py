@@ -11,6 +11,7 @@ from wxgate.rows import Rows
 from wxgate.running import Shared
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
+from wxgate.stores.claims import Ground
 
 from .theatre import Theatre
 
@@ -67,7 +68,9 @@ def crew(stage: Stage) -> Crew:
         first = stage(routes, f"workers = 2\n{server}")
         settings = first.gateway.settings
         block = memoryview(bytearray(2 * Rows.of(settings).layout().size))
-        gateways = [Gateway(settings, shared=Shared(block, worker)) for worker in range(2)]
+        claims = Ground.of(settings)
+        shared = (Shared(block, worker, claims=claims) for worker in range(2))
+        gateways = [Gateway(settings, shared=one) for one in shared]
         return [replace(first, gateway=gateway) for gateway in gateways]
 
     return put

@@ -508,6 +508,27 @@ def test_a_retry_that_reaches_another_worker_is_known(stage: Stage) -> None:
         assert journals == ["00", "01"]
 
 
+def test_a_retry_after_a_restart_is_known_whichever_worker_it_reaches(stage: Stage) -> None:
+    """Nobody serves before all that the journals remember is known to all."""
+    with serving(stage, server="workers = 2\n") as (served, theatre):
+        until(lambda: len(served.workers()) == 2, served)
+        messages = [theatre.call("shop", "text")[0] for _ in range(20)]
+        player = theatre.players["shop"]
+
+        async def send() -> list[tuple[int, bytes]]:
+            now = int(time.time())
+            tries = [call_all(served, [player.call(message, now)]) for message in messages]
+            return [answer for (answer,) in await asyncio.gather(*tries)]
+
+        first = asyncio.run(send())
+        assert served.stop(signal.SIGTERM)[0] == 0
+        with served_again(served) as again:
+            assert asyncio.run(send()) == first
+            counted = counters(again)
+            assert counted['accepted_total{account="shop"}'] == 0
+            assert counted['repeated_total{account="shop"}'] == 20
+
+
 def counters(served: Served) -> dict[str, int]:
     """What Prometheus reads."""
     lines = get(served.admin, "/metrics")[1].splitlines()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import time
 from typing import TYPE_CHECKING, Self
 
+from wxcore import SharedClaims as Table
 from wxcore._wxcore import Claims
 from wxgate.settings.redis import Redis, RedisUrl
-from wxgate.stores.claims import SharedClaims
+from wxgate.stores.claims import Ground, SharedClaims
 from wxgate.stores.redis.claims import RedisClaims
 
 if TYPE_CHECKING:
@@ -75,28 +77,27 @@ class SharedSite(Clock):
     lease_ms = 4_000
     forgets = False
 
-    def __init__(self, path: Path) -> None:
-        """Use this file."""
+    def __init__(self, folder: Path) -> None:
+        """Lock a file in this folder."""
         super().__init__()
-        self._path = path
-        self._nodes: list[SharedClaims] = []
+        self._folder = folder
+        self._ground = ground()
 
     async def node(self) -> SharedClaims:
-        """Open the file once more."""
-        self._nodes.append(SharedClaims(self._path))
-        return self._nodes[-1]
+        """Look at the memory in one more place."""
+        return SharedClaims(self._ground, self._folder)
 
     async def leave(self, node: Any) -> None:
-        """Close it."""
-        node.close()
+        """There is nothing that it would do."""
 
     async def forget(self) -> None:
         """Never asked for."""
 
-    async def __aexit__(self, *_: object) -> None:
-        """Close."""
-        for node in self._nodes:
-            node.close()
+
+def ground(capacity: int = 10_000, answer_bytes: int = 1 << 20) -> Ground:
+    """Memory for several workers."""
+    size = Table.size(capacity, answer_bytes)
+    return Ground(memoryview(mmap.mmap(-1, size)), capacity, answer_bytes)
 
 
 class RedisSite(Clock):
@@ -110,7 +111,7 @@ class RedisSite(Clock):
     ) -> None:
         """Use an empty server; ``url`` if gateways find it in another way.
 
-        With ``workers`` each gateway has several, which share a file in that folder.
+        With ``workers`` each gateway has several, which share memory under a lock in that folder.
         """
         super().__init__()
         self._server = server
@@ -119,14 +120,12 @@ class RedisSite(Clock):
         )
         self.nodes: list[RedisClaims] = []
         self._workers = workers
-        self._files: list[SharedClaims] = []
 
     async def node(self) -> RedisClaims:
         """Start one more gateway's."""
         local: Any = Claims(10_000, 1 << 20, self.now)
         if self._workers is not None:
-            local = SharedClaims(self._workers / f"{len(self._files)}.sqlite3")
-            self._files.append(local)
+            local = SharedClaims(ground(), self._workers / str(len(self.nodes)))
         node = RedisClaims(self.settings, local)
         self.nodes.append(node)
         await node.open()
@@ -165,8 +164,6 @@ class RedisSite(Clock):
         """Close."""
         for node in self.nodes:
             await node.aclose()
-        for file in self._files:
-            file.close()
 
 
 async def until(holds: Any, patience: float = PATIENCE) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import sqlite3
+import multiprocessing
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -11,7 +13,9 @@ import pytest
 import wxcore
 from wxcore._wxcore import Claims, Gateway, Received
 from wxgate.errors import StoreError
-from wxgate.stores.claims import SharedClaims
+from wxgate.stores.claims import Ground, SharedClaims
+
+from .sites import ground
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +67,8 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store
     if request.param == "own":
         own = Claims(1000, 1 << 20, NOW)
         return lambda: own
-    return lambda: SharedClaims(tmp_path / "claims.sqlite3")
+    memory = ground()
+    return lambda: SharedClaims(memory, tmp_path)
 
 
 def test_a_message_is_new_then_leased_then_done(stores: Callable[[], Store]) -> None:
@@ -128,23 +133,86 @@ def test_payments_live_for_25_hours(stores: Callable[[], Store]) -> None:
 
 def test_a_lease_of_a_worker_that_died_ends_before_the_next_try(tmp_path: Path) -> None:
     """WeChat tries again after five seconds."""
-    here, there = SharedClaims(tmp_path / "c"), SharedClaims(tmp_path / "c")
-    here.claim(message(), NOW)
-    here.close()
+    memory = ground()
+    SharedClaims(memory, tmp_path).claim(message(), NOW)
+    there = SharedClaims(memory, tmp_path)
     assert there.claim(message(), NOW + 3_999) is False
     assert there.claim(message(), NOW + 4_000) is True
 
 
-def test_only_a_claim_fails_where_the_file_does(
+def test_only_a_claim_fails_where_the_lock_cannot_be_had(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The rest is noted in the log: its lease ends by itself."""
-    store = SharedClaims(tmp_path / "c")
-    with sqlite3.connect(tmp_path / "c") as other:
-        other.execute("DROP TABLE claim")
-    other.close()
-    with pytest.raises(StoreError):
-        store.claim(message(), NOW)
-    store.complete([message()], NOW)
-    assert "the store of claims cannot be written" in caplog.text
-    store.close()
+    store = SharedClaims(ground(), tmp_path)
+    with (tmp_path / "claims.lock").open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="another worker"):
+            store.claim(message(), NOW)
+        store.complete([message()], NOW)
+        assert "cannot be noted" in caplog.text
+    assert store.claim(message(), NOW) is True
+
+
+def test_what_has_another_size_is_refused(tmp_path: Path) -> None:
+    """Workers that took the memory for different tables would ruin each other's."""
+    memory = ground(1000, 0)
+    with pytest.raises(ValueError, match="memory: "):
+        SharedClaims(Ground(memory.memory, 1001, 0), tmp_path)
+
+
+FORK = multiprocessing.get_context("fork")
+
+
+def test_of_workers_that_ask_at_once_one_has_each_message(tmp_path: Path) -> None:
+    """Real processes, each as fast as it can."""
+    memory, messages = ground(), [message(number) for number in range(2000)]
+    taken = FORK.SimpleQueue()
+
+    def work() -> None:
+        store = SharedClaims(memory, tmp_path)
+        taken.put([number for number, one in enumerate(messages) if store.claim(one, NOW) is True])
+
+    workers = [FORK.Process(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    everything = [number for _ in workers for number in taken.get()]
+    for worker in workers:
+        worker.join()
+    assert sorted(everything) == list(range(2000))
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_at_work_harm_nobody(tmp_path: Path) -> None:
+    """Nobody waits for the dead, what was done is known, and no room is lost."""
+    memory = ground(2000, 100_000)
+    own, others = SharedClaims(memory, tmp_path), [message(1000 + number) for number in range(50)]
+
+    def work() -> None:
+        store = SharedClaims(memory, tmp_path)
+        while True:
+            for one in others:
+                if store.claim(one, NOW) is True:
+                    store.answer(one, b"abc" * 100, NOW)
+                    store.lease(one.id, NOW + 1)
+                    store.abandon(one)
+
+    kept = [message(number) for number in range(50)]
+    for one in kept:
+        own.answer(one, b"kept" * 100, NOW)
+    for turn in range(100):
+        _die_at_work(work, 0.01 + turn % 7 * 0.003)
+        assert all(own.claim(one, NOW) == b"kept" * 100 for one in kept)
+    # Nobody waits for the dead, whatever they had in hand.
+    assert all(own.claim(one, NOW + 5_000) is not False for one in others)
+    assert (len(own), own.dropped) == (100, 0)
+
+
+def _die_at_work(work: Callable[[], None], after: float) -> None:
+    workers = [FORK.Process(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    time.sleep(after)  # when it strikes: the input
+    for worker in workers:
+        worker.kill()
+        worker.join()

@@ -29,10 +29,10 @@ class TestShared(ClaimsConformance):
 
     @pytest.fixture(autouse=True)
     def _place(self, tmp_path: Path) -> None:
-        self._path = tmp_path / "claims.sqlite3"
+        self._path = tmp_path
 
     def site(self) -> SharedSite:
-        """A file."""
+        """Memory, and the file that is locked for it."""
         return SharedSite(self._path)
 
 
@@ -69,5 +69,5 @@ class TestRedisBeforeWorkers(ClaimsConformance):
         self._server, self._path = redis_server, tmp_path
 
     def site(self) -> RedisSite:
-        """A server, and a file for each machine."""
+        """A server, and memory for each machine."""
         return RedisSite(self._server, workers=self._path)

@@ -17,6 +17,8 @@ mod load;
 mod partner;
 mod pay;
 mod ring;
+mod shared;
+mod shared_claims;
 mod sign;
 #[cfg(feature = "sm")]
 mod sm;
@@ -55,6 +57,8 @@ mod _wxcore {
     };
     #[pymodule_export]
     use crate::ring::HashRing;
+    #[pymodule_export]
+    use crate::shared_claims::SharedClaims;
     #[pymodule_export]
     use crate::sign::{
         ApiSecurity, Merchant, hmac_base64, hmac_hex, jsapi_signature, open_encrypted_data,

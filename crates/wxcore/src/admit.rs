@@ -7,6 +7,8 @@
 //! Done claims lie in generations that expire as a whole, so that a claim costs its key and nothing
 //! else: a busy minute has hundreds of thousands of them.
 
+pub mod shared;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::crypto::digest;

@@ -45,6 +45,8 @@ pub mod envelope;
 
 pub mod ring;
 
+pub mod shared;
+
 pub mod fields;
 
 pub mod outline;

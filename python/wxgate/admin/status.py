@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from wxcore import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wxcore import Journal
+    from wxcore import Claims, Journal
 
     from wxgate.dispatch import Board, Dispatcher, NodeBoard
     from wxgate.history import History
@@ -63,7 +62,5 @@ class Status(msgspec.Struct, frozen=True):
         yield from self.history.render()
 
     def _claims(self) -> dict[str, int]:
-        """How many messages are remembered; claims of several workers are in one file."""
-        if isinstance(self.claims, Claims):
-            return {"kept": len(self.claims), "dropped": self.claims.dropped}
-        return {"kept": len(self.claims), "dropped": 0}
+        """How many messages are remembered, by all workers together if there are several."""
+        return {"kept": len(self.claims), "dropped": self.claims.dropped}

@@ -11,25 +11,26 @@ from wxcore import Limits as OwnLimits
 
 from wxgate.dispatch.pace import Pacing
 from wxgate.limits import Limits
+from wxgate.stores.claims import SharedClaims
 
 if TYPE_CHECKING:
     from wxgate.generation import Generation
     from wxgate.metrics import Counters
     from wxgate.settings import Settings
-    from wxgate.stores.claims import SharedClaims
+    from wxgate.stores.claims import Ground
     from wxgate.stores.nonces import Nonces
     from wxgate.stores.redis.claims import RedisClaims
 
 
-def claims_for(settings: Settings) -> OwnClaims | SharedClaims:
-    """Open what remembers messages on this machine. Raises ``OSError`` or ``sqlite3.Error``."""
-    if settings.server.workers == 1:
+def claims_for(settings: Settings, ground: Ground | None) -> OwnClaims | SharedClaims:
+    """Open what remembers messages on this machine; ``ground`` is what several workers share.
+
+    Raises ``OSError``.
+    """
+    if ground is None:
         now = time.time_ns() // 1_000_000
         return OwnClaims(settings.state.max_claims, settings.state.max_answers, now)
-    # Imported here: sqlite3 costs 10 ms at the start.
-    from wxgate.stores.claims import SharedClaims  # noqa: PLC0415
-
-    return SharedClaims(Path(settings.journal.dir) / "claims.sqlite3")
+    return SharedClaims(ground, Path(settings.journal.dir))
 
 
 def store_for(
@@ -48,7 +49,10 @@ def store_for(
 
 
 def limits_for(generation: Generation, counters: Counters) -> Limits | None:
-    """Open the limits that messages pass when they come, if there are any. Raises as above."""
+    """Open the limits that messages pass when they come, if there are any.
+
+    Raises ``OSError`` or ``sqlite3.Error``.
+    """
     settings = generation.settings
     if all(limit.action == "pace" for limit in settings.limit):
         return None
@@ -56,7 +60,8 @@ def limits_for(generation: Generation, counters: Counters) -> Limits | None:
     if workers == 1:
         own = OwnLimits(state.max_limits, state.nodes)
         return Limits(settings.limit, generation.limit_rows, own, counters)
-    from wxgate.stores.limits import SharedLimits  # noqa: PLC0415 (as above)
+    # Imported here: sqlite3 costs 10 ms at the start.
+    from wxgate.stores.limits import SharedLimits  # noqa: PLC0415
 
     path = Path(settings.journal.dir) / "limits.sqlite3"
     shared = SharedLimits(path, state.max_limits, workers, state.nodes)

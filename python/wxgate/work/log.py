@@ -52,8 +52,7 @@ class ReadAhead:
                 break
             found.append(self._entries[number])
             size += len(found[-1].event)
-        is_all = at + len(found) == len(numbers)
-        return found, self._last if is_all else found[-1].seq
+        return found, found[-1].seq if len(found) == limit else self._last
 
     def settle(self, destination: int, seqs: Sequence[int], /) -> None:
         """Let go of entries that are done."""

@@ -69,16 +69,23 @@ class TransferCustomerService(_Reply, frozen=True, tag="transfer_customer_servic
 Reply = Text | Image | Voice | Video | Music | News | TransferCustomerService
 
 
+class NotAReplyError(TypeError):
+    """What a function returned is no reply. Says of which type it was, and not what it said."""
+
+    def __init__(self, returned: object) -> None:
+        """Say what is expected instead."""
+        super().__init__(f"returned {type(returned).__name__}; expected str, a reply or None")
+
+
 def encode(reply: str | Reply | None) -> bytes:
     """Return the JSON that ``wxcore`` turns into a reply; empty for none.
 
-    Raises ``TypeError`` for anything that is not a reply.
+    Raises ``NotAReplyError`` for anything that is not a reply.
     """
     if reply is None or reply == "":
         return b""
     if isinstance(reply, str):
         reply = Text(reply)
     if not isinstance(reply, _Reply):
-        problem = f"a handler returns str, a reply or None, not {type(reply).__name__}"
-        raise TypeError(problem)
+        raise NotAReplyError(reply)
     return msgspec.json.encode(reply)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import traceback
 from typing import TYPE_CHECKING
 
 from wxgate.dispatch.message import Letter, subject_of
+from wxgate.dispatch.raised import told
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
 from wxgate.guard.breaker import Circuit
+from wxgate.replies import NotAReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +195,7 @@ class Outcome:
     ) -> None:
         self._progress.retried += 1
         if first and not isinstance(error, SinkError):
-            _LOG.error("%s: a handler raised %s", self._name, _place_of(error))
+            _LOG.error("%s: the function %s", self._name, told(error))
         if attempt[1] < self._changed_at:
             return
         was_closed = self.gate.closed
@@ -212,11 +213,5 @@ class Outcome:
 
 def _cause(error: Exception) -> str:
     """Name a cause without the text of messages: sinks write only addresses and statuses."""
-    return str(error) if isinstance(error, SinkError) else type(error).__name__
-
-
-def _place_of(error: Exception) -> str:
-    """Say what was raised and where; not its text, which may be that of a message."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    is_safe = isinstance(error, SinkError | NotAReplyError)
+    return str(error) if is_safe else type(error).__name__

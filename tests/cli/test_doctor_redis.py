@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,7 +30,6 @@ from wxgate.streams.keys import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from servers.cluster import Cluster
     from servers.replicated import Replicated
@@ -41,6 +41,7 @@ STREAMS = (
     "~wx:stream:* -@all +@connection +@scripting +info +get +set +del +exists +time +pexpire "
     "+hget +hset +xadd +xlen +xtrim +xpending +xinfo|groups"
 )
+BOTH = STREAMS.replace("~wx:stream:*", "~{wx}:* ~wx:stream:*")
 """The rules that the documentation gives."""
 PASSWORD = "SentinelPassword"  # noqa: S105 (of a server that lives as long as its test)
 SECRET = Secret("env:REDIS_PASSWORD", PASSWORD)
@@ -67,10 +68,10 @@ def failures(found: list[Finding]) -> list[tuple[str, str, str]]:
 @pytest.fixture
 def locked(each_redis: Server) -> Iterator[Server]:
     """A server on which a user may do what claims need, and another what streams need."""
-    for user, rules in (("claims", CLAIMS), ("streams", STREAMS)):
+    for user, rules in (("claims", CLAIMS), ("streams", STREAMS), ("both", BOTH)):
         each_redis.say("ACL", "SETUSER", user, "on", f">{PASSWORD}", "resetkeys", *rules.split())
     yield each_redis
-    each_redis.say("ACL", "DELUSER", "claims", "streams")
+    each_redis.say("ACL", "DELUSER", "claims", "streams", "both")
 
 
 def test_nothing_is_said_where_there_is_none() -> None:
@@ -130,6 +131,24 @@ def test_users_with_what_the_documentation_gives_them(locked: Server) -> None:
     """It is enough for claims, and for streams."""
     stream = RedisPlace(url=RedisUrl.parse(locked.url), user="streams", password=SECRET)
     assert failures(look(claims(locked.url, "claims", SECRET), orders=stream)) == []
+
+
+def test_one_user_for_claims_and_streams(locked: Server) -> None:
+    """The line for both is enough for both, and a line for one alone is not."""
+    stream = RedisPlace(url=RedisUrl.parse(locked.url), user="both", password=SECRET)
+    asyncio.run(append(stream))
+    assert failures(look(claims(locked.url, "both", SECRET), orders=stream)) == []
+    stream = RedisPlace(url=RedisUrl.parse(locked.url), user="streams", password=SECRET)
+    assert failures(look(claims(locked.url, "streams", SECRET), orders=stream)) != []
+
+
+@pytest.mark.parametrize(
+    ("page", "rules"), [("operations", CLAIMS), ("operations", BOTH), ("streams", STREAMS)]
+)
+def test_the_documentation_gives_these_lines(page: str, rules: str) -> None:
+    """Word for word."""
+    text = (Path(__file__).parents[2] / f"docs/{page}.md").read_text()
+    assert f"ACL SETUSER wxgate on >… resetkeys {rules}\n" in text
 
 
 async def append(place: RedisPlace) -> None:

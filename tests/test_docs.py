@@ -349,6 +349,28 @@ def test_the_handlers_answer(desk: Path) -> None:
     assert silence == "success"
 
 
+def test_the_deployment_s_files_fit(desk: Path) -> None:
+    """Its configuration loads, and unit and image call commands that exist."""
+    folder = EXAMPLES / "deploy"
+    (desk / "secrets").mkdir()
+    (desk / "secrets/token").write_text(TOKEN)
+    (desk / "secrets/aes_key").write_text(AES_KEY)
+    shutil.copy(folder / "wxgate.toml", desk)
+    settings = load(desk / "wxgate.toml")
+    assert core_problems(settings) == []
+    unit = (folder / "wxgate.service").read_text()
+    limits = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert limits is not None
+    assert int(limits[1]) > settings.server.drain + 1
+    called = re.findall(r"^Exec\w+=\S+/wxgate (.*)$", unit, re.MULTILINE)
+    image = (folder / "Dockerfile").read_text()
+    assert 'ENTRYPOINT ["wxgate"]' in image
+    called.append(" ".join(json.loads(image.rpartition("CMD ")[2])))
+    for line in called:
+        test_every_command_shown_is_understood(line)
+    assert [line.split()[0] for line in called] == ["check", "serve", "serve"]
+
+
 @contextmanager
 def serving(service: ModuleType) -> Iterator[int]:
     """Run the example's server on a free port."""

@@ -38,6 +38,7 @@ _WARM, _MEASURED, _PROFILED = 10_000, 50_000, 400_000
 _SECONDS = "10"
 _RAW, _SAMPLES = "py-spy.raw", "perf.data"
 _CONNECTIONS = 32
+_LOOK_S = 0.1
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ async def _taken(spy: str, url: str, folder: Path) -> tuple[float, int]:
         cpu = await _cost(stand)
         pid = str(usage.worker(stand.gateway.pid))
         load = asyncio.create_task(stand.rush(_PROFILED, _CONNECTIONS))
-        await asyncio.sleep(1)
+        await _under_way(stand)
         # One after the other: py-spy stops the process for each look.
         await _run(
             *("perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-p", pid),
@@ -101,6 +102,13 @@ async def _cost(stand: Stand) -> float:
     before = usage.cpu_seconds(stand.gateway.pid)
     seen = (await stand.rush(_MEASURED, _CONNECTIONS)).seen
     return (usage.cpu_seconds(stand.gateway.pid) - before) / seen.counts.messages * 1e6
+
+
+async def _under_way(stand: Stand) -> None:
+    """Wait until messages arrive: the player makes some of them up beforehand."""
+    before = await stand.taken()
+    while await stand.taken() == before:  # noqa: ASYNC110 (another process, without an event)
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _run(*command: str) -> None:

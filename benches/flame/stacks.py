@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LINE = re.compile(r":\d+\)$")
-_ROOT = ("uv_run", "run_forever")
+_LINE = re.compile(r"::h[0-9a-f]{16}(?= )|:\d+(?=\)$)")
+"""What tells two builds apart, or two lines of a function."""
+_ROOT = ("MPServer._spawn_rsgi_worker", "run_until_complete", "run_forever", "uv_run")
 """What is above these is how the process was started."""
+_OWN = ("wxgate/", "wxcore")
+"""Where such a frame is, what is above it is the loop's: it unwinds now this way, now that."""
+_IDLE = ("epoll_pwait", "epoll_wait")
 _OURS = (
     ("wxgate/stores/", "claims and limits, in Redis"),
     ("redis/", "claims and limits, in Redis"),
@@ -43,11 +47,17 @@ def folded(text: str) -> list[Stack]:
     stacks: Counter[tuple[str, ...]] = Counter()
     for line in text.splitlines():
         names, _, samples = line.rpartition(" ")
-        frames = [_LINE.sub(")", name) for name in names.split(";")]
-        began = [at for at, name in enumerate(frames) if name.startswith(_ROOT)]
-        if began:
-            stacks[_once(frames[began[-1] :])] += int(samples)
+        frames = _below_the_root([_LINE.sub("", name) for name in names.split(";")])
+        if frames and not frames[-1].startswith(_IDLE):
+            stacks[_once(frames)] += int(samples)
     return [Stack(*one) for one in stacks.items()]
+
+
+def _below_the_root(frames: list[str]) -> list[str]:
+    began = [at for at, name in enumerate(frames) if name.startswith(_ROOT)]
+    below = frames[began[-1] + 1 :] if began else []
+    own = (at for at, name in enumerate(below) if any(text in name for text in _OWN))
+    return below[next(own, 0) :]
 
 
 def _once(frames: list[str]) -> tuple[str, ...]:

@@ -21,7 +21,17 @@ _UNSEALED = b"?"
 class Flight:
     """The first try and every one that overtakes its answer: all are told the same (G4)."""
 
-    __slots__ = ("_waiting", "account", "answer", "is_late", "message", "message_id", "recorded")
+    __slots__ = (
+        "_waiting",
+        "account",
+        "answer",
+        "asked",
+        "is_late",
+        "message",
+        "message_id",
+        "recorded",
+        "seq",
+    )
 
     def __init__(self, account: str, message_id: str, message: Received | None) -> None:
         """Begin; without a message it is one that was on disk when this process started."""
@@ -33,6 +43,10 @@ class Flight:
         self.is_late = False
         self.answer: Answer | None = None
         """Of a message that was on disk at the start: what the first try that waits has sealed."""
+        self.seq = 0
+        """Its place in the journal, where a service is asked for the answer."""
+        self.asked: asyncio.Future[bytes] | None = None
+        """What the service will say; cancelled once nobody cares."""
         self._waiting: list[asyncio.Future[End]] = []
 
     async def wait(self, deadlines: Waits) -> End:

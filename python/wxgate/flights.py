@@ -89,6 +89,12 @@ class Flights:
             self._claims.complete([message], _now())
             self._end(flight, _acknowledgement(message))
         self._dispatcher.recorded(seq, message, fresh=message.is_of(self._core))
+        if message.waits and self.is_out(flight):
+            flight.end(None)
+
+    def is_out(self, flight: Flight) -> bool:
+        """Whether its service is known to be down: then its tries hold no places in vain."""
+        return flight.asked is not None and self._dispatcher.is_out(flight.seq)
 
     def failed(self, flight: Flight, code: str) -> None:
         """It is not on disk: the next try is new."""
@@ -141,10 +147,13 @@ class Flights:
     def _await_answer(self, seq: int, flight: Flight, destination: int | None = None) -> None:
         answer = self._dispatcher.await_answer(seq, destination)
         answer.add_done_callback(partial(self._answered, flight))
+        flight.seq, flight.asked = seq, answer
 
     def _answered(self, flight: Flight, answer: asyncio.Future[bytes]) -> None:
+        if answer.cancelled():
+            return
         # Without an answer, for a dead letter or a stop, the message is on disk all the same.
-        has_failed = answer.cancelled() or answer.exception() is not None
+        has_failed = answer.exception() is not None
         spec = b"" if has_failed else answer.result()
         if flight.message is not None:
             self._finish(flight, flight.message, spec)
@@ -164,6 +173,9 @@ class Flights:
     def _expire(self, flight: Flight) -> None:
         if flight.message is not None:
             self._claims.complete([flight.message], _now())
+        if flight.asked is not None:
+            # In an outage of hours they would be millions, each with its message.
+            flight.asked.cancel()
         self._close(flight)
         flight.end(None)
 

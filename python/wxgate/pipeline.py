@@ -269,6 +269,8 @@ class Pipeline:
         return claimed
 
     async def _follow(self, flight: Flight, message: Received) -> Answer:
+        if self._flights.is_out(flight):
+            return message.status, message.content_type, message.body
         tenant = message.tenant
         self._shares.enter(tenant)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -160,8 +161,10 @@ def test_a_distribution_is_drawn_to_its_last_call(parts: dict[str, ModuleType]) 
 
 FOLDED = """\
 main (serve.py:1);uv_run (core.c:1);step (t.c:1);serve (wxgate/rsgi.py:24);open (wxcore:9) 6
-main (serve.py:1);uv_run (core.c:1);step (t.c:1);step (t.c:2);call (wxgate/stores/redis/run.py:3) 3
-main (serve.py:1);uv_run (core.c:1);uv__io_poll (linux.c:1) 1
+main (serve.py:1);uv_run (core.c:1);get (wxgate/stores/a.py:3);get (wxgate/stores/a.py:4) 2
+main (serve.py:1);MPServer._spawn_rsgi_worker (mp.py:9);get (wxgate/stores/a.py:3) 1
+main (serve.py:1);uv_run (core.c:1);drop::h0123456789abcdef (x.so) 1
+main (serve.py:1);uv_run (core.c:1);uv__io_poll (linux.c:1);epoll_pwait (libc.so.6) 70
 main (serve.py:1);starting (serve.py:2) 50
 """
 SAMPLES = """\
@@ -174,13 +177,14 @@ SAMPLES = """\
 
 
 def test_stacks_are_grouped_by_what_they_were_for(parts: dict[str, ModuleType]) -> None:
-    """By the innermost frame that says it; how the process was started is no part of it."""
+    """By the innermost frame that says it; how it was started, and waiting, are no part of it."""
     stacks = parts["flame.stacks"].folded(FOLDED)
     assert sum(stack.samples for stack in stacks) == 10
-    assert stacks[1].frames == (
-        *("uv_run (core.c)", "step (t.c)"),
-        "call (wxgate/stores/redis/run.py)",
-    )
+    assert [stack.frames for stack in stacks] == [
+        ("serve (wxgate/rsgi.py)", "open (wxcore)"),
+        ("get (wxgate/stores/a.py)",),
+        ("drop (x.so)",),
+    ]
     assert parts["flame.stacks"].by_part(stacks) == {
         "wxcore": 0.6,
         "claims and limits, in Redis": 0.3,
@@ -219,3 +223,25 @@ def test_a_flame_graph_names_its_frames_and_stays_small(
     assert ">answer<" in text
     assert "f2999" not in text
     assert len(text) < 20_000
+
+
+def test_the_limit_is_told_target_by_target(parts: dict[str, ModuleType]) -> None:
+    """The ratio of each round, and the latency of each destination; what is absent says so."""
+    pairs = {
+        "granian-rsgi": {"wxgate": {"cpu": [90.0, 88.0]}, "other": {"cpu": [30.0, 44.0]}},
+        "go-silenceper": {"wxgate": {"cpu": [80.0]}, "other": {"cpu": [160.0]}},
+    }
+    day = {"mean": 6500.0, "seen": {"latency": {"p50": 1.9, "p99": 12.0}}}
+    results = SimpleNamespace(
+        peers={"pairs": pairs}, carry={"days": {"stream": day, "absent": "x"}}, apart={}
+    )
+    text = parts["limit"].section(results)
+    for end in (
+        "| ≤ 1.5× | 2.50 (2.00–3.00)× | **not met** |",
+        "| ≥ 10× | – | not measured |",
+        "| ≥ 1.5× | 2.00× | met |",
+        "6,500/s, to a stream | < 2 ms | 1.90 ms | met |",
+        "6,500/s, to a stream | < 10 ms | 12.0 ms | **not met** |",
+    ):
+        assert end in text
+    assert "to a service" not in text

@@ -717,6 +717,42 @@ def test_an_answer_reaches_whoever_waits_though_the_window_is_full() -> None:
     play(run())
 
 
+def test_a_destination_that_is_down_is_out_but_for_its_probe() -> None:
+    """Who waits for its answer is told so, and a probe's answer still comes."""
+
+    async def run() -> None:
+        down = True
+
+        async def behave(name: str, _: int) -> bytes:
+            if down:
+                raise busy(503)
+            await asyncio.sleep(1)
+            return name.encode()
+
+        def ask(key: str) -> tuple[asyncio.Future[bytes], bool]:
+            seq = len(world.log.messages) + 1
+            answer = world.dispatcher.await_answer(seq)
+            world.record(key, destinations=((0, (0,), False), (1, (0,), True)))
+            return answer, world.dispatcher.is_out(seq)
+
+        world = World(Service(), Service(behave), limits=Limits(breaker=Rules(in_a_row=2)))
+        world.resume()
+        await loop().rest()
+        assert not ask("a")[1]
+        assert not ask("b")[1]
+        await asyncio.sleep(0.1)
+        late, is_out = ask("c")
+        assert is_out
+        assert not world.dispatcher.is_out(99)
+        down = False
+        await asyncio.sleep(3600)
+        assert late.result() == b"c/3"
+        assert not ask("d")[1]
+        await loop().rest()
+
+    play(run())
+
+
 def test_waiting_ends_with_a_dead_letter_or_a_stop() -> None:
     """And whoever no longer listens is forgotten, while the delivery goes on."""
 

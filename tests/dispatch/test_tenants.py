@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wxgate.dispatch import Limits, Schedule
-from wxgate.dispatch.lane import Lane
+from wxgate.dispatch.lane import Item, Lane, Window
 from wxgate.dispatch.turns import Turns
 
 from .clockwork import loop, play
-from .world import Service, World, busy, in_order
+from .world import Message, Service, World, busy, in_order
 
 
 def test_accounts_take_turns() -> None:
@@ -121,3 +121,78 @@ def test_nothing_is_lost_or_turned_round_whatever_happens(
         assert (standing.held, standing.waiting) == (0, 0)
 
     play(run())
+
+
+async def _bad_ones_fail(name: str, _: int) -> bytes:
+    await asyncio.sleep(0.01)
+    if name.startswith("bad"):
+        raise busy(503)
+    return b""
+
+
+def test_stuck_keys_do_not_keep_their_account_from_what_it_left_behind() -> None:
+    """They are fewer than half of the window, and more than half of the account's part."""
+
+    async def run() -> None:
+        service = Service(_bad_ones_fail)
+        world = World(service, limits=Limits(shared=True))
+        world.resume()
+        for stuck in range(450):
+            world.record(f"bad{stuck}", account="shop")
+            for at in range(5):
+                world.record(f"ok{stuck}-{at}", account="shop")
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(30)
+        for at in range(2000):
+            world.record(f"good{at}", account="shop")
+        await asyncio.sleep(600)
+        assert sum(one.startswith("good") for one in service.taken) == 2000
+        await world.dispatcher.drain(0)
+
+    play(run())
+
+
+def test_one_key_s_large_messages_do_not_take_the_others_room() -> None:
+    """Behind a head that fails lie as many bytes as the window may hold."""
+
+    async def run() -> None:
+        service = Service(_bad_ones_fail)
+        world = World(service)
+        world.resume()
+        await asyncio.sleep(0.01)
+        for _ in range(80):
+            world.record("bad", size=1 << 20)
+        await asyncio.sleep(1)
+        for at in range(50):
+            world.record(f"good{at}")
+        await asyncio.sleep(600)
+        assert sum(one.startswith("good") for one in service.taken) == 50
+        await world.dispatcher.drain(0)
+
+    play(run())
+
+
+def test_a_search_that_ends_lets_an_account_have_what_it_left() -> None:
+    """Where it was the number of its lanes alone that was in the way."""
+    window = Window(1, 1 << 20, shared=True)
+    lanes = []
+    for seq in range(1, 13):
+        window.add(f"u{seq}", item(seq))
+        lanes.append(window.ready.popleft())
+        window.yield_places(lanes[-1])
+    window.add("u13", item(13))
+    assert window.tenants is not None
+    assert window.tenants.of("shop").spilled == 13
+    for lane in lanes:
+        lane.spilled = 14
+        window.finish(lane, 1)
+    window.scanned = 20
+    window.recalled()
+    assert not window.lanes
+    assert window.searching
+    assert window.scanned == 12
+
+
+def item(seq: int) -> Item:
+    """A message of one account, each with a key of its own."""
+    return Item(seq, 0, Message(seq, f"u{seq}"), b"event", (0,))

@@ -351,6 +351,30 @@ def test_a_dead_letter_ends_the_wait(stage: Stage) -> None:
     asyncio.run(run())
 
 
+def test_who_asks_a_service_that_is_out_is_not_kept_waiting(stage: Stage) -> None:
+    """Not the first try, and not the next; the late answer is kept for one that comes then."""
+
+    async def run() -> None:
+        async with Scripted(status=410, body=b'{"type":"text","content":"hi"}') as service:
+            theatre = stage(f'[[route]]\nto = "{service.url}"\nreply = "wait"\n')
+            async with theatre.gateway:
+                earlier = asyncio.create_task(theatre.play("shop", "text"))
+                dispatcher = theatre.state.dispatcher
+                await until(lambda: dispatcher.snapshot()[0].parked)
+                message = theatre.players["shop"].message("text", "hi")
+                for _ in range(2):
+                    assert (await theatre.again("shop", message)).body == b"success"
+                assert not earlier.done()
+                assert theatre.total("shop", "late") == theatre.total("shop", "repeated") == 1
+                service.status = 200
+                dispatcher.unpark(dispatcher.snapshot()[0].name)
+                await theatre.counted(2)
+                assert reply(theatre, message, await theatre.again("shop", message)) == "hi"
+                await earlier
+
+    asyncio.run(run())
+
+
 def test_a_try_at_another_worker_gets_the_same_answer(crew: Crew) -> None:
     """While the first is being answered, and afterwards."""
     one, two = crew()

@@ -122,7 +122,7 @@ rejects! {
     NonceReused = Admit."nonce_reused", Peer, 403;
     /// The partner's nonce could not be remembered, so it cannot be known to be new.
     NonceUnknown = Admit."nonce_unknown", Internal, 503;
-    /// `server.max_in_flight` messages are already being delivered.
+    /// `server.max_in_flight` requests are already being answered.
     Busy = Admit."busy", Internal, 503;
     /// A `[[limit]]` denies the message; `Retry-After` says when it would pass.
     Limited = Admit."limited", Tenant, 503;

@@ -374,6 +374,12 @@ class Destination:
         self._delivery.forget_nodes()
 
     @property
+    def is_out(self) -> bool:
+        """Whether what comes now is not tried soon: parked, or down with no probe to spare."""
+        gate = self._gate
+        return self._outcome.parked or (gate.closed and not gate.admits(self._now()))
+
+    @property
     def is_done(self) -> bool:
         """Whether all that is known to be for it was delivered."""
         idle = not (self._progress.settled or self._planned or len(self._crew))

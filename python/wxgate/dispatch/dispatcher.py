@@ -191,6 +191,11 @@ class Dispatcher:
             self._waiters.assign(seq, destination)
         return answer
 
+    def is_out(self, seq: int) -> bool:
+        """Whether whose answer is waited for is parked or down: none will come in time."""
+        asked = self._waiters.asked(seq)
+        return asked is not None and self._at[asked].is_out
+
     def relieve(self) -> None:
         """Go on with what stood back under pressure."""
         for destination in self._at.values():

@@ -211,14 +211,18 @@ class Window:
 
     def recalled(self) -> None:
         """End a search that has seen all the journal: what still recalls has spilled nothing."""
+        empty = [lane for lane in self.recalling if not lane.items]
         for lane in self.recalling:
             lane.spilled = 0
-            if not lane.items:
-                self._close(lane)
+        for lane in empty:
+            self._close(lane)
         self.recalling.clear()
         if self.tenants is not None:
             self.tenants.returned()
         self.scanned = None
+        for lane in empty:
+            # So many lanes may have been what kept an account from what it has left there.
+            self._call_back(lane.tenant)
 
     def finish(self, lane: Lane, count: int) -> None:
         """Remove the first ``count`` messages of a lane, and let it go on."""
@@ -264,8 +268,8 @@ class Window:
         return lane
 
     def yield_places(self, lane: Lane) -> None:
-        """Give up the places of a lane that has to wait, if more than half of all are taken."""
-        if self.held <= self._half:
+        """Give up the places of a lane that has to wait, unless there is room for all."""
+        if self._is_roomy(lane.tenant):
             return
         head, *rest = lane.items
         for item in rest:
@@ -277,6 +281,14 @@ class Window:
         self._drop(lane, head)
         head.message, head.event = None, b""
         self._call_back(lane.tenant)
+
+    def _is_roomy(self, tenant: Tenant | None) -> bool:
+        """Whether half is free: of the places, of the bytes, and of the account's part."""
+        if self.held > self._half or self.bytes * 2 > self.max_bytes:
+            return False
+        return (
+            tenant is None or self.tenants is None or self.tenants.is_roomy_for(tenant, self.held)
+        )
 
     def refill(
         self, lane: Lane, item: Item, message: Envelope, event: bytes, nodes: Sequence[int]

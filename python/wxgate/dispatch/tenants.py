@@ -69,8 +69,16 @@ class Tenants:
 
     def has_room(self, tenant: Tenant, held: int) -> bool:
         """Whether what an account left behind is worth fetching."""
-        roomy = tenant.held * 2 <= self._allowance(held) and tenant.lanes * 2 <= self._lanes
+        roomy = self.is_roomy_for(tenant, held) and tenant.lanes * 2 <= self._lanes
         return bool(tenant.spilled) and roomy
+
+    def is_roomy_for(self, tenant: Tenant, held: int) -> bool:
+        """Whether half of an account's allowance is free.
+
+        What cannot move gives up its places from there on: else an account could not come to have
+        room again for what it has left behind.
+        """
+        return tenant.held * 2 <= self._allowance(held)
 
     def release(self, tenant: Tenant) -> None:
         """Forget an account that has nothing here any more."""

@@ -35,6 +35,10 @@ class Waiters:
         if seq in self._futures:
             self._answering.setdefault(seq, destination)
 
+    def asked(self, seq: int) -> int | None:
+        """Return the destination whose answer is waited for, if it has been named."""
+        return self._answering.get(seq)
+
     def answer(self, seq: int, destination: int, answer: bytes) -> None:
         """Pass on what a destination said, if that is what is waited for."""
         future = self._futures.get(seq)

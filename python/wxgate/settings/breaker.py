@@ -25,7 +25,12 @@ class Breaker(Table, frozen=True, kw_only=True):
     slow: Annotated[Share, Meta(description="Share of tries at which slow ones open it.")] = 0.8
     slow_after: Annotated[
         float | None,
-        Meta(gt=0, le=300, description="Seconds that make a try slow; by default 0.8 timeouts."),
+        Meta(
+            gt=0,
+            le=300,
+            description="Seconds that make a try slow; by default 0.8 timeouts.",
+            examples=[4.0],
+        ),
     ] = None
     in_a_row: Annotated[
         int,

@@ -59,9 +59,14 @@ def describe(hint: object) -> str:
     if several := options(hint):
         return " or ".join(map(describe, several))
     if inner := item(hint):
-        many = "{one}, or a list" if get_origin(base) is tuple else "a table of {one}s"
-        return many.format(one=describe(inner))
+        return f"{describe(inner)}, or a list" if get_origin(base) is tuple else _table_of(inner)
     return str(getattr(base, "noun", base))
+
+
+def _table_of(inner: object) -> str:
+    if one := item(inner):
+        return f"a table of {describe(one)}s or lists of them"
+    return f"a table of {describe(inner)}s"
 
 
 def describe_found(raw: object) -> str:

@@ -8,7 +8,7 @@ from wxgate.settings.table import Table
 
 
 class Overload(Table, frozen=True, kw_only=True):
-    """When there is too much, payments go first and locations last; the rest gets a 503."""
+    """When there is too much, of what is read payments go first and locations last."""
 
     enabled: Annotated[
         bool, Meta(description="Whether to refuse by importance; else whatever comes is queued.")

@@ -23,7 +23,14 @@ MaxAge = Annotated[
     int,
     Meta(
         ge=300,
-        description="Seconds after which a push is stale; WeChat's last retry comes after 18 h.",
+        description="Seconds after which a push is stale and refused.",
+    ),
+]
+LastingAge = Annotated[
+    int,
+    Meta(
+        ge=300,
+        description="Seconds after which a push is stale; xpay_… events are tried for some 18 h.",
     ),
 ]
 DAY = 86400
@@ -46,7 +53,7 @@ class Console(AnyAccount, frozen=True, kw_only=True):
         Mode, Meta(description="As in the console. Plain bodies are not signed: prefer safe.")
     ] = "safe"
     format: Annotated[Format, Meta(description="As in the console.")] = "xml"
-    max_age: MaxAge = DAY
+    max_age: LastingAge = DAY
     budget: OwnBudget = None
 
     @classmethod

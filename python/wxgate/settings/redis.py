@@ -108,19 +108,25 @@ class RedisPlace(Table, frozen=True, kw_only=True):
         ),
     ]
     user: Annotated[
-        Text | None, Meta(description="The ACL user; without one, the default user.")
+        Text | None,
+        Meta(description="The ACL user; without one, the default user.", examples=["wxgate"]),
     ] = None
     password: Annotated[
         Secret | None, Meta(description="Its password.", examples=["env:REDIS_PASSWORD"])
     ] = None
-    sentinel_user: Annotated[Text | None, Meta(description="The Sentinels' ACL user.")] = None
+    sentinel_user: Annotated[
+        Text | None, Meta(description="The Sentinels' ACL user.", examples=["sentinel"])
+    ] = None
     sentinel_password: Annotated[
         Secret | None,
         Meta(description="The Sentinels' password.", examples=["env:SENTINEL_PASSWORD"]),
     ] = None
     ca: Annotated[
         Text | None,
-        Meta(description="File of the authorities trusted for TLS; without one, the system's."),
+        Meta(
+            description="File of the authorities trusted for TLS; without one, the system's.",
+            examples=["ca.pem"],
+        ),
     ] = None
     prefix: Annotated[
         str,

@@ -118,13 +118,13 @@ class When(Table, frozen=True, kw_only=True):
         Share | None,
         Meta(
             description="So many of a hundred messages, by a hash.",
-            examples=[{"of": "openid", "percent": 5.0}],
+            examples=[{"of": "openid", "percent": 5.0, "salt": "v2"}],
         ),
     ] = None
 
 
 class Route(Table, frozen=True, kw_only=True):
-    """One rule. The first that matches wins; without any, everything goes to `log:`."""
+    """One rule. The first that matches wins; without any rule everything goes to `log:`."""
 
     when: Annotated[When, Meta(description="Which messages; all, if absent.")] = When()
     to: Annotated[

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wxgate.settings.dispatch import Dispatch
-from wxgate.settings.hints import bare, meta
+from wxgate.settings.hints import bare, meta, options
 from wxgate.settings.journal import Journal
 from wxgate.settings.limit import Limit
 from wxgate.settings.model import ACCOUNTS
+from wxgate.settings.overload import Overload
 from wxgate.settings.paths import join
 from wxgate.settings.push import Official
 from wxgate.settings.route import Route, When
@@ -18,6 +19,7 @@ from wxgate.settings.samples import about, default, sample, toml
 from wxgate.settings.server import Server
 from wxgate.settings.state import State
 from wxgate.settings.stream import Stream
+from wxgate.settings.table import Table
 from wxgate.settings.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from msgspec.structs import FieldInfo
 
     from wxgate.settings.account import AnyAccount
-    from wxgate.settings.table import Table
 
 _HEAD = """\
 # The configuration of wxgate. `wxgate check` says what is wrong with it.
@@ -55,6 +56,7 @@ def template() -> str:
         ["[server]", *_lines(Server, "server", "listen")],
         ["[journal]", *_lines(Journal, "journal", "dir")],
         ["# [state]", *_lines(State, "state")],
+        ["# [overload]", *_lines(Overload, "overload")],
         _account(Official),
         *([_hide(line) for line in _account(kind)] for kind in others),
         ["[upstream.orders]", *_lines(Upstream, "upstream.orders")],
@@ -75,9 +77,30 @@ def _account(kind: type[AnyAccount]) -> list[str]:
 def _lines(table: type[Table], path: str, shown: str = "") -> Iterator[str]:
     """Write each key; comment out those that neither must nor should be `shown`."""
     for field in msgspec.structs.fields(table):
-        if bare(field.type) is not When:
-            line = _line(field, path)
-            yield line if field.required or field.name == shown else _hide(line)
+        if bare(field.type) is When:
+            continue
+        inner = _table(field.type)
+        if inner is not None and not inner.shorthand:
+            yield from (_hide(f"{field.name}.{line}") for line in _keys(inner, path, field.name))
+            continue
+        line = _line(field, path)
+        yield line if field.required or field.name == shown else _hide(line)
+        if inner is not None:
+            yield "#   or, as a table, any of:"
+            yield from (f"#   {field.name}.{key}" for key in _keys(inner, path, field.name))
+
+
+def _table(hint: object) -> type[Table] | None:
+    """Return the table that a setting takes, also one that may be left out."""
+    for one in (bare(hint), *options(hint)):
+        if isinstance(one, type) and issubclass(one, Table):
+            return one
+    return None
+
+
+def _keys(table: type[Table], path: str, name: str) -> Iterator[str]:
+    for field in msgspec.structs.fields(table):
+        yield _line(field, join(path, name))
 
 
 def _conditions() -> Iterator[str]:

@@ -61,7 +61,7 @@ class Upstream(Table, frozen=True, kw_only=True):
     nodes: Annotated[
         tuple[Node, ...],
         Meta(
-            description='Its instances: addresses, or { url = "http://…", weight = 2 }.',
+            description='Instances: addresses, or { url = "http://…", weight = 2, name = "one" }.',
             examples=[["http://127.0.0.1:9001"]],
         ),
     ]

@@ -52,7 +52,8 @@ class ReadAhead:
                 break
             found.append(self._entries[number])
             size += len(found[-1].event)
-        return found, found[-1].seq if len(found) == limit else self._last
+        is_all = at + len(found) == len(numbers)
+        return found, self._last if is_all else found[-1].seq
 
     def settle(self, destination: int, seqs: Sequence[int], /) -> None:
         """Let go of entries that are done."""

@@ -38,6 +38,8 @@ _GIVES_UP_S = 10.0
 _LOOK_S = 0.05
 _STEP_AHEAD = 64
 """Payments made before a stretch: a day's are made while it is played."""
+_RUSH_AHEAD = 2000
+"""Before a rush: as many as are made in half a second."""
 _PATIENT_S = 10.0
 _TOO_MANY = 100_000.0
 """Messages a second: more are always due."""
@@ -70,7 +72,9 @@ class Stand:
         """Have each connection send its next message as soon as it is answered."""
         run = self.run([plan.Leg(messages / _TOO_MANY * 2, _TOO_MANY)])
         return await self._short(
-            msgspec.structs.replace(run, messages=messages, connections=connections)
+            msgspec.structs.replace(
+                run, messages=messages, connections=connections, ahead=_RUSH_AHEAD
+            )
         )
 
     async def _short(self, run: Run) -> Played:

@@ -13,13 +13,14 @@ from servers.fake import Fake
 from wxcore._wxcore import Claims
 from wxgate.settings.redis import Redis, RedisUrl
 from wxgate.settings.secret import Secret
+from wxgate.stores.redis import recovery
 from wxgate.stores.redis.claims import RedisClaims
 from wxgate.testing import message
 
 from .sites import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from servers.replicated import Replicated
     from servers.server import Server
@@ -106,6 +107,79 @@ def test_a_gateway_starts_without_it(own_redis: Server) -> None:
             await shared(here)
             async with node(own_redis.url) as there:
                 assert await ask(there, 1) == b""
+
+    asyncio.run(run())
+
+
+def test_one_that_lost_all_is_told_of_answers_still_to_come(own_redis: Server) -> None:
+    """On disk here: nobody else may take a retry for new."""
+
+    async def run() -> None:
+        async with node(own_redis.url) as here, node(own_redis.url) as there:
+            assert await ask(here, 1) is True
+            here.pending(message(1), now())
+            here.lease(message(2).id, now() + 60_000)
+            assert await ask(here, 3) is True
+            here.pending(message(3), now())
+            here.answer(message(3), b"at last", now())
+            await heard(here)
+            own_redis.say("FLUSHALL")
+            await until(lambda: here.tally.forgotten == there.tally.forgotten == 1)
+            await shared(here)
+            await shared(there)
+            assert await ask(there, 1) is False
+            assert await ask(there, 2) is False
+            assert await ask(there, 3) == b"at last"
+            here.complete([message(1)], now())
+            await heard(here)
+            assert await ask(there, 1) == b""
+
+    asyncio.run(run())
+
+
+class Busy:
+    """Claims of which many are completed while they are being listed."""
+
+    def __init__(self, claims: Claims) -> None:
+        """List these."""
+        self._claims = claims
+        self.meanwhile: list[Callable[[], None]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Be them in all else."""
+        return getattr(self._claims, name)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._claims)
+
+    def done(self, part: int, parts: int) -> list[tuple[bytes, int, bytes]]:
+        """List them, and let happen what happens meanwhile, once."""
+        found = self._claims.done(part, parts)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return found
+
+
+def test_what_overflows_while_all_is_told_is_told_too(
+    own_redis: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than the backlog holds is done during the merge."""
+    monkeypatch.setattr(recovery, "_BACKLOG", 4)
+
+    async def run() -> None:
+        busy = Busy(Claims(1000, 1 << 20, now()))
+        table = Redis(url=RedisUrl.parse(own_redis.url), budget=BUDGET, lease=4.0)
+        here = RedisClaims(table, busy)
+        many = [message(number) for number in range(10)]
+        busy.meanwhile.append(lambda: here.complete(many, now()))
+        await here.open()
+        try:
+            await shared(here)
+            async with node(own_redis.url) as there:
+                assert [await ask(there, number) for number in range(10)] == [b""] * 10
+        finally:
+            await here.aclose()
 
     asyncio.run(run())
 

@@ -77,6 +77,8 @@ class RedisClaims:
         self.local = local
         self.limits = limits
         self._pending = PENDING + holder
+        self._unfinished: dict[bytes, int] = {}
+        """Until when (ms) messages are pending: on disk here, their answers still to come."""
         self._exchange = Exchange(frame, place, self, self.tally, settings.budget)
         self._recovery = Recovery(frame, place, self._exchange, self, self.tally)
         self._since = time.monotonic()
@@ -133,11 +135,15 @@ class RedisClaims:
         """Note that messages are done."""
         self.local.complete(messages, now)
         for message in messages:
-            self._note(message.claim_key, DONE, message.lifetime)
+            key = message.claim_key
+            if self._unfinished:
+                self._unfinished.pop(key, None)
+            self._note(key, DONE, message.lifetime)
 
     def answer(self, message: Received, answer: bytes, now: int) -> tuple[bytes, int]:
         """Note that a message is done, and its answer; return its key and the end of its life."""
         key, until = self.local.answer(message, answer, now)
+        self._unfinished.pop(key, None)
         self._note(key, DONE + answer, until - now)
         return key, until
 
@@ -149,20 +155,31 @@ class RedisClaims:
     def pending(self, message: Received, now: int) -> None:
         """Note that a message is on disk and its answer still to come."""
         self.local.pending(message, now)
-        self._note(message.claim_key, self._pending, message.lifetime)
+        key, life = message.claim_key, message.lifetime
+        self._unfinished[key] = now + life
+        self._note(key, self._pending, life)
 
     def lease(self, message_id: str, until: int) -> bytes:
         """Take a message that is on disk, but unfinished; return its key."""
         key = self.local.lease(message_id, until)
+        self._unfinished[key] = until
         self._note(key, self._pending, until - _now())
         return key
 
     def restore(self, key: bytes, until: int, answer: bytes) -> None:
         """Note that a message is done until ``until``."""
         self.local.restore(key, until, answer)
+        self._unfinished.pop(key, None)
         # At the start there may be millions of them.
         if not self._recovery.tells_all:
             self._note(key, DONE + answer, until - _now())
+
+    def unfinished(self) -> list[Note]:
+        """Return what a store has to hear of messages that are pending, if it has lost all."""
+        now = _now()
+        pending = self._pending
+        notes = [(key, pending, until - now) for key, until in self._unfinished.items()]
+        return [note for note in notes if note[2] > 0]
 
     def verdict(self, message: Received, letter: int, more: bytes) -> Held | Denied:
         """Take note of what the script said of a message."""

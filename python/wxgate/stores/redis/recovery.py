@@ -11,7 +11,7 @@ from wxgate.errors import StoreError
 from wxgate.stores.redis.call import DONE, GIVEN_BACK, SCRIPT, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wxgate.redis.place import Place
     from wxgate.redis.session import Session
@@ -51,6 +51,10 @@ class Owner(Protocol):
     @property
     def local(self) -> Known:
         """What this node knows."""
+        ...
+
+    def unfinished(self) -> list[Note]:
+        """Return what is to be told of messages that are on disk, their answers still to come."""
         ...
 
     def recovered(self, session: Session) -> None:
@@ -141,10 +145,8 @@ class Recovery:
             if epoch != exchange.epoch or session.about.run != self._server:
                 self._tally.forgotten += bool(exchange.epoch) and epoch != exchange.epoch
                 self._all = True
-            if self._all:
-                await self._tell_all(session)
-            while self._backlog:
-                await self._tell_some(session)
+            while self._all or self._backlog:
+                await (self._tell_all if self._all else self._tell_some)(session)
         except BaseException:
             session.link.close()
             exchange.session = None
@@ -156,15 +158,26 @@ class Recovery:
         self._owner.recovered(session)
 
     async def _tell_all(self, session: Session) -> None:
+        # First: what finds no room in the backlog meanwhile has all told once more.
+        self._all = False
+        try:
+            await self._tell_known(session)
+        except BaseException:
+            self._all = True
+            raise
+
+    async def _tell_known(self, session: Session) -> None:
         parts = len(self._owner.local) // _PART + 1
         for part in range(parts):
             now = _now()
             rows = self._owner.local.done(part, parts)
             notes = [(key, DONE + answer, until - now) for key, until, answer in rows]
-            notes = [note for note in notes if note[2] > 0]
-            for at in range(0, len(notes), _BATCH):
-                await self._tell(session, notes[at : at + _BATCH])
-        self._all = False
+            await self._tell_each(session, [note for note in notes if note[2] > 0])
+        await self._tell_each(session, self._owner.unfinished())
+
+    async def _tell_each(self, session: Session, notes: Sequence[Note]) -> None:
+        for at in range(0, len(notes), _BATCH):
+            await self._tell(session, list(notes[at : at + _BATCH]))
 
     async def _tell_some(self, session: Session) -> None:
         now = _now()

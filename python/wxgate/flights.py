@@ -94,7 +94,8 @@ class Flights:
 
     def is_out(self, flight: Flight) -> bool:
         """Whether its service is known to be down: then its tries hold no places in vain."""
-        return flight.asked is not None and self._dispatcher.is_out(flight.seq)
+        asked = flight.asked
+        return asked is not None and not asked.done() and self._dispatcher.is_out(flight.seq)
 
     def failed(self, flight: Flight, code: str) -> None:
         """It is not on disk: the next try is new."""
@@ -184,7 +185,8 @@ class Flights:
         flight.end(answer)
 
     def _close(self, flight: Flight) -> None:
-        self._open.pop(flight.message_id, None)
+        if self._open.get(flight.message_id) is flight:
+            del self._open[flight.message_id]
         timer = self._late.pop(flight, None)
         if timer is not None:
             timer.cancel()

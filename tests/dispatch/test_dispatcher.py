@@ -717,6 +717,31 @@ def test_an_answer_reaches_whoever_waits_though_the_window_is_full() -> None:
     play(run())
 
 
+@pytest.mark.parametrize("refuses", [False, True])
+def test_an_answer_that_comes_before_the_recorder_heard_is_not_lost(*, refuses: bool) -> None:
+    """Who is behind reads what the committer wrote, and may be done before ``recorded``."""
+
+    async def run() -> None:
+        async def behave(name: str, _: int) -> bytes:
+            if refuses:
+                raise refused(400)
+            return name.encode()
+
+        world = World(Service(behave))
+        message = world.log.put("a", destinations=((0, (0,), True),))
+        world.resume()
+        await loop().rest()
+        assert not world.left()
+        answer = world.dispatcher.await_answer(message.seq)
+        world.dispatcher.recorded(message.seq, message)
+        assert answer.done()
+        assert isinstance(answer.exception(), SinkRefusedError) == refuses
+        if not refuses:
+            assert answer.result() == b"a/1"
+
+    play(run())
+
+
 def test_a_destination_that_is_down_is_out_but_for_its_probe() -> None:
     """Who waits for its answer is told so, and a probe's answer still comes."""
 

@@ -47,3 +47,27 @@ def test_whoever_leaves_is_forgotten() -> None:
             await refused
 
     play(run())
+
+
+def test_what_is_said_before_anybody_asks_is_kept_for_who_does() -> None:
+    """It is of the destination whose answer is waited for, and not more than so many."""
+
+    async def run() -> None:
+        waiters = Waiters(asyncio.get_running_loop())
+        waiters.keep(7, 1, b"no")
+        waiters.keep(7, 2, b"yes")
+        waiters.keep(8, 2, SinkRefusedError("no"))
+        yes, no, later = (waiters.ask(seq) for seq in (7, 8, 9))
+        for seq in (7, 8, 9):
+            waiters.assign(seq, 2)
+        waiters.keep(9, 2, b"at once")
+        assert (await yes, await later) == (b"yes", b"at once")
+        with pytest.raises(SinkRefusedError):
+            await no
+        for seq in range(100, 100 + 2 * 1024):
+            waiters.keep(seq, 0, b"old")
+        old = waiters.ask(100)
+        waiters.assign(100, 0)
+        assert not old.done()
+
+    play(run())

@@ -70,7 +70,9 @@ class Outcome:
         self._progress.delivered += 1
         self._answered(attempt)
         if item.wait:
-            self._desk.waiters.answer(item.seq, self._index, answer)
+            desk = self._desk
+            tell = desk.waiters.answer if item.seq <= desk.last else desk.waiters.keep
+            tell(item.seq, self._index, answer)
         self._finish(lane, item)
 
     async def failed(self, lane: Lane, item: Item, error: Exception, attempt: Attempt) -> None:
@@ -122,7 +124,9 @@ class Outcome:
             return
         self._progress.dead += 1
         _LOG.error("%s: %s is a dead letter, %s", self._name, letter.id, reason)
-        self._desk.waiters.fail(item.seq, self._index, SinkRefusedError(reason))
+        waiters = self._desk.waiters
+        tell = waiters.keep if item.wait and item.seq > self._desk.last else waiters.fail
+        tell(item.seq, self._index, SinkRefusedError(reason))
         self._finish(lane, item)
 
     def _letter(self, lane: Lane, item: Item, reason: str) -> Letter:

@@ -9,6 +9,9 @@ from wxgate.errors import SinkError, SinkRetryError
 if TYPE_CHECKING:
     import asyncio
 
+_EARLY = 1024
+"""Messages whose answers are kept until somebody asks: what one turn of the loop may deliver."""
+
 
 class Waiters:
     """Futures of answers. Whoever gives up waiting cancels the future, which forgets it."""
@@ -18,6 +21,8 @@ class Waiters:
         self._loop = loop
         self._futures: dict[int, asyncio.Future[bytes]] = {}
         self._answering: dict[int, int] = {}
+        self._early: dict[int, dict[int, bytes | SinkError]] = {}
+        """What destinations said, by message, before anybody could ask."""
 
     def __len__(self) -> int:
         """How many are waited for."""
@@ -32,8 +37,24 @@ class Waiters:
 
     def assign(self, seq: int, destination: int) -> None:
         """Say whose answer is waited for: the first destination that is named."""
+        future = self._futures.get(seq)
+        if future is None:
+            return
+        answering = self._answering.setdefault(seq, destination)
+        if self._early and answering in (said := self._early.pop(seq, {})):
+            _end(future, said[answering])
+
+    def keep(self, seq: int, destination: int, how: bytes | SinkError) -> None:
+        """Tell the outcome of a message of which the loop may not have heard that it is durable.
+
+        Then it is kept until somebody asks.
+        """
         if seq in self._futures:
-            self._answering.setdefault(seq, destination)
+            self._tell(seq, destination, how)
+            return
+        self._early.setdefault(seq, {})[destination] = how
+        if len(self._early) > _EARLY:
+            del self._early[next(iter(self._early))]
 
     def asked(self, seq: int) -> int | None:
         """Return the destination whose answer is waited for, if it has been named."""
@@ -41,21 +62,21 @@ class Waiters:
 
     def answer(self, seq: int, destination: int, answer: bytes) -> None:
         """Pass on what a destination said, if that is what is waited for."""
-        future = self._futures.get(seq)
-        if future is not None and not future.done() and self._concerns(seq, destination):
-            future.set_result(answer)
+        self._tell(seq, destination, answer)
 
     def fail(self, seq: int, destination: int, error: SinkError) -> None:
         """Say that this destination will never answer."""
-        future = self._futures.get(seq)
-        if future is not None and not future.done() and self._concerns(seq, destination):
-            _fail(future, error)
+        self._tell(seq, destination, error)
 
     def stop(self) -> None:
         """Fail all that is open."""
         for future in list(self._futures.values()):
-            if not future.done():
-                _fail(future, SinkRetryError("stopped before the answer came"))
+            _end(future, SinkRetryError("stopped before the answer came"))
+
+    def _tell(self, seq: int, destination: int, how: bytes | SinkError) -> None:
+        future = self._futures.get(seq)
+        if future is not None and self._concerns(seq, destination):
+            _end(future, how)
 
     def _concerns(self, seq: int, destination: int) -> bool:
         return self._answering.get(seq, destination) == destination
@@ -65,7 +86,12 @@ class Waiters:
         self._answering.pop(seq, None)
 
 
-def _fail(future: asyncio.Future[bytes], error: SinkError) -> None:
-    future.set_exception(error)
+def _end(future: asyncio.Future[bytes], how: bytes | SinkError) -> None:
+    if future.done():
+        return
+    if isinstance(how, bytes):
+        future.set_result(how)
+        return
+    future.set_exception(how)
     # Nobody need listen any more: WeChat may have been answered long since.
     future.exception()

@@ -146,6 +146,56 @@ def test_what_was_finished_before_is_known(redis_server: Server) -> None:
     assert more == ["id5"]
 
 
+def test_a_repetition_among_claims_is_acknowledged_before_the_last_page(
+    redis_server: Server,
+) -> None:
+    """Who waits until all is said, as before a suspect is tried, waits for no other message."""
+
+    async def scene() -> int:
+        async with hub(redis_server.url, partitions=1) as one:
+            await one.put(messages([1]))
+            async with working(redis_server.url, "a") as first:
+                finish(first, await read(first, 1))
+                await until_pending(one)
+            await one.put(messages(range(1, 9)))
+            part = ROOT.partition(0)
+            await one.client.xreadgroup("workers", "dead", {part.entries: ">"}, count=8)
+            async with working(redis_server.url, "b") as heir:
+                held = await heir.read(2)
+                assert [entry.id for entry in held] == ["id2", "id3", "id4"]
+                await heir.acknowledged()
+                return await pending(one)
+
+    assert asyncio.run(scene()) == 7
+
+
+def test_a_mark_that_is_made_twice_counts_once(redis_server: Server) -> None:
+    """Its answer may have been lost; and who lived after all starts at nothing."""
+
+    async def heir(one: Consumer) -> list[tuple[int, int]]:
+        one.start()
+        entries = await read(one, 2)
+        for entry in entries:
+            for _ in range(3):
+                await one.mark(entry)
+        await one.unmark(entries[1:])
+        await one.mark(entries[1])
+        tries = [(entry.tries, entry.marks) for entry in entries]
+        await vanish(one)
+        return tries
+
+    async def scene() -> list[list[tuple[int, int]]]:
+        async with hub(redis_server.url, partitions=1) as one:
+            await one.put(messages([1, 2]))
+            return [await heir(consumer(redis_server.url, name)) for name in "abc"]
+
+    assert asyncio.run(scene()) == [
+        [(0, 0), (0, 0)],
+        [(1, 1), (1, 0)],
+        [(2, 2), (1, 0)],
+    ]
+
+
 def test_a_repetition_of_what_is_in_hand_waits_for_it(redis_server: Server) -> None:
     """It is acknowledged with the first one, not before: the first may come to nothing."""
 
@@ -342,8 +392,10 @@ def test_a_foreign_entry_is_no_obstacle(redis_server: Server) -> None:
             working(redis_server.url, "a") as worker,
         ):
             await one.put([Message(1, "user")])
-            await one.client.xadd(ROOT.partition(0).entries, {"a": "b"}, id="9999999999999-1")
-            entries = await read(worker, 2)
+            part = ROOT.partition(0).entries
+            await one.client.xadd(part, {"a": "b"}, id="9999999999999-1")
+            await one.client.xadd(part, {"id": b"\xff", "key": b"\xfe"}, id="9999999999999-2")
+            entries = await read(worker, 3)
             return [entry.id for entry in entries] + [entries[1].account + entries[1].type]
 
-    assert asyncio.run(scene()) == ["id1", "9999999999999-1", ""]
+    assert asyncio.run(scene()) == ["id1", "9999999999999-1", "\ufffd", ""]

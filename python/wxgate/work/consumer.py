@@ -198,6 +198,10 @@ class Consumer:
             for share in self._shares.values():
                 share.cursor = b"0-0"
             raise
+        finally:
+            # Repetitions are acknowledged though nothing else is finished.
+            if any(share.repeated for share in self._shares.values()):
+                self._finished.set()
         found, self._fetched = self._fetched, []
         return found
 
@@ -215,8 +219,6 @@ class Consumer:
                 break
             for share, state, entries in await read(self._client, together, room):
                 self._fetched += await self._mend(share, _given(share, state, entries))
-        if any(share.repeated for share in shares):
-            self._finished.set()
 
     async def _mend(self, share: Share, step: Awaitable[list[Entry]]) -> list[Entry]:
         """Take a share anew that the server has forgotten."""

@@ -24,7 +24,18 @@ _HEAD = msgspec.json.Decoder(_Head)
 class Entry:
     """One message of a share, from reading to acknowledgement."""
 
-    __slots__ = ("again", "event", "id", "key", "places", "seq", "share", "started", "tries")
+    __slots__ = (
+        "again",
+        "event",
+        "id",
+        "key",
+        "marks",
+        "places",
+        "seq",
+        "share",
+        "started",
+        "tries",
+    )
 
     def __init__(self, share: Share, place: bytes, fields: Sequence[bytes]) -> None:
         """Read the entry at ``place`` of the stream."""
@@ -32,9 +43,9 @@ class Entry:
         self.share = share
         self.places = [place]
         """Where it stands in the stream; in several places if it was appended repeatedly."""
-        self.id = found.get(b"id", place).decode()
+        self.id = found.get(b"id", place).decode(errors="replace")
         """The idempotency key."""
-        self.key = found.get(b"key", b"").decode()
+        self.key = found.get(b"key", b"").decode(errors="replace")
         """The routing key."""
         self.event = found.get(b"event", b"")
         """The CloudEvent, as JSON."""
@@ -42,6 +53,8 @@ class Entry:
         """Whether it was in hand before, and nobody knows what came of it."""
         self.tries = 0
         """How often it was started, since it is so, and ended neither well nor badly."""
+        self.marks = 0
+        """How often Redis is to count it as started before it is started the next time."""
         self.started = False
         self.seq = 0
         """Its number among what this process has read."""

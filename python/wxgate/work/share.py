@@ -182,7 +182,7 @@ class Share:
         for (place, fields), tried in zip(entries, tries, strict=True):
             entry = self._admit(place, fields)
             if entry is not None:
-                entry.again, entry.tries = True, tried
+                entry.again, entry.tries, entry.marks = True, tried, tried
                 fresh.append(entry)
         return fresh
 
@@ -261,13 +261,14 @@ class Share:
     async def mark(self, client: Client, entry: Entry) -> None:
         """Note in Redis that an entry is about to be handled: who dies over it will not tell.
 
-        Raises ``redis.RedisError``.
+        Said twice it counts once. Raises ``redis.RedisError``.
         """
-        await client.hincrby(self._deaths, entry.places[0].decode(), 1)
+        await client.hset(self._deaths, entry.places[0].decode(), str(entry.marks + 1))
 
     async def unmark(self, client: Client, entry: Entry) -> None:
         """Note that handling it did not end the process. Raises ``redis.RedisError``."""
         await client.hdel(self._deaths, entry.places[0].decode())
+        entry.marks = 0
 
     async def bury(
         self, client: Client, entry: Entry, letter: dict[str, str | bytes | int]

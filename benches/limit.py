@@ -20,7 +20,7 @@ _BESIDE = (
 )
 _WAITS = (("p50", 2.0), ("p99", 10.0))
 _WHY = """
-What is not met, why, and what would change it: [decision 27](../docs/decisions/0027-the-limit.md).
+What is not met, why, and what would change it: [decision 28](../docs/decisions/0028-the-limit.md).
 By the profile above a message takes {cpu:.0f} µs of CPU: {granian:.0f} in granian's own threads,
 {kernel:.0f} in the kernel on the loop's, {journal:.0f} in the journal's threads, {python:.0f} in
 CPython and the libraries around it, {core:.0f} in wxcore.

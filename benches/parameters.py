@@ -38,6 +38,7 @@ def of(results: Results) -> dict[str, Any]:
             for one in carry["days"]["service"]["rates"]
             if one["latency"] is not None
         },
+        "curve_us": {str(one["rate"]): float(f"{one['cpu']:.0f}") for one in carry["curve"]},
         "carried": max((one["rate"] for one in carry["curve"] if not one["refused"]), default=0),
         "worker_mb": backlog["memory"]["1"],
         "claim_bytes": carry["fleet"]["claim_bytes"],

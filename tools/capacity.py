@@ -56,8 +56,9 @@ together. So machines are counted by what a message costs at full speed.
 
 {machines}
 The day's busiest hour is taken to have {peak:g} times the mean rate, a holiday's {holiday:g}
-times. Cores are those of gateways alone: so many that they are {peak_load:.0%} busy in the busiest
-hour and at most {holiday_load:.0%} on a holiday, whichever takes more. There are two gateways at
+times. Cores are those of gateways alone, reckoned at full speed and not as a monitor shows them: so
+many that {peak_load:.0%} of what they can is asked for in the busiest hour and at most
+{holiday_load:.0%} on a holiday, whichever takes more. There are two gateways at
 least: one may be lost or updated.
 
 A message costs a gateway of one worker {cost:.0f} µs, and {shared:.0f} µs where two workers share a
@@ -66,6 +67,20 @@ machine (`server.workers`) and the memory in which their claims are. One worker 
 journal keeps a user's messages in order, its syncs are shared by more messages. Beyond it take a
 worker for each core that the gateway may use, and more machines with a Redis once there are no more
 cores.
+
+### What a monitor shows
+
+{seen}
+One worker and its threads, on a mix of messages: the fewer there are, the more each costs. **CPU
+use is no gauge of headroom**: from 3,000 messages a second to {carried:,.0f} it hardly grows, for
+what comes together is handled together. And the *cores* above are not what a monitor shows, but
+what messages cost when there are many. What is a gauge:
+
+- the rate (`wxgate_accepted_total`, over time) beside the rate that `wxgate bench load` finds your
+  machine to carry;
+- `pressed` under `overload` in `/readyz`: the event loop has more to do than it can, and messages
+  queue. Now and then is a burst, most of the time is the end;
+- `code="admit.overloaded"` in `wxgate_refused_total`: past the end.
 
 The highest rate at which one worker refused nothing, with the player and the service on the same
 {cores} cores, was {carried:,.0f} messages a second: a floor, not the base of this reckoning.
@@ -196,7 +211,8 @@ def page() -> str:
         holiday_load=HOLIDAY_LOAD,
         cost=model.cost,
         shared=model.shared,
-        reserve=f"{most:,.0f} messages a second when it is {PEAK_LOAD:.0%} busy",
+        reserve=f"{most:,.0f} messages a second at {PEAK_LOAD:.0%} of what it can",
+        seen=_seen(seen["curve_us"]),
         worker=seen["worker_mb"],
         claim=seen["claim_bytes"],
         waiting=waiting,
@@ -230,6 +246,15 @@ def _parameters(seen: dict[str, Any]) -> str:
         what = f"acknowledged at {one['rate']:,.0f}/s ({name} of 20,000,000 a day)"
         rows.append((what, f"p50 {one['p50']:.2f} ms, p99 {one['p99']:.2f} ms"))
     return _table(("", "measured"), rows)
+
+
+def _seen(curve: dict[str, float]) -> str:
+    """What a monitor shows of one worker, by messages a second."""
+    rows = [
+        (f"{int(rate):,}", f"{cost:.0f} µs", f"{int(rate) * cost / 1e4:.0f}%")
+        for rate, cost in curve.items()
+    ]
+    return _table(("messages/s", "CPU a message", "of a core"), rows)
 
 
 def _machines(model: Model) -> str:

@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from results import Results
 
 _STACKS = {
-    "fastapi": "FastAPI + uvicorn + wechatpy + redis-py",
-    "go-silenceper": "Go + silenceper/wechat + go-redis",
+    "fastapi": ("FastAPI", "FastAPI + uvicorn + wechatpy + redis-py"),
+    "go-silenceper": ("Go", "Go + silenceper/wechat + go-redis"),
 }
+"""What the rows of a pair are called by, and what the other is in full."""
 
 _ENGLISH = {
-    "beside": "beside it",
+    "beside": "compared with",
     "ratio": "ratio",
     "open": "verify, decrypt and parse a message of 325 B",
     "open, long": "the same, 6 KB",
     "pay": "verify and open a payment notice",
-    "message": "a message from WeChat to a Redis stream, CPU of the server¹",
-    "start": "start, until the first message is acknowledged",
-    "memory": "memory, all processes (PSS)",
+    "message": "{pair}: a message from WeChat to a Redis stream, CPU of the server at full speed¹",
+    "loaded": "{pair}: the same at {load:,} messages/s each²",
+    "soon": "{pair}: acknowledged, at {load:,} messages/s each²",
+    "start": "{pair}: start, until the first message is acknowledged",
+    "memory": "{pair}: memory, all processes (PSS)",
     "mean": "the mean",
     "peak": "the peak",
     "holiday's peak": "a holiday's peak",
@@ -37,7 +40,10 @@ _ENGLISH = {
         "¹ at full speed: verified, decrypted, repetitions recognised in Redis, appended to a "
         "stream; wxgate syncs its journal as well. Measured on {cpu}, {cores} cores, "
         "by `make bench`; a ratio is the median of the rounds' own. Every figure, its spread and "
-        "the targets that are missed: [benches/RESULTS.md](benches/RESULTS.md)."
+        "the targets that are missed: [benches/RESULTS.md](benches/RESULTS.md).\n\n"
+        "² half of what the slower of the two takes at full speed; ratios are those of the "
+        "medians. With little to do a message costs wxgate more, since each has a sync and a turn "
+        "of its own: [capacity](docs/capacity.md#what-a-monitor-shows)."
     ),
 }
 _CHINESE = {
@@ -46,9 +52,11 @@ _CHINESE = {
     "open": "验签、解密并解析一条 325 B 的消息",
     "open, long": "同上，6 KB",
     "pay": "验签并解开一条支付通知",
-    "message": "一条消息从微信到 Redis stream，服务端所耗 CPU¹",
-    "start": "启动到第一条消息得到应答",
-    "memory": "全部进程的内存（PSS）",
+    "message": "{pair}：一条消息从微信到 Redis stream，满负荷时服务端所耗 CPU¹",
+    "loaded": "{pair}：同上，双方都是每秒 {load:,} 条²",
+    "soon": "{pair}：应答延迟，双方都是每秒 {load:,} 条²",
+    "start": "{pair}：启动到第一条消息得到应答",
+    "memory": "{pair}：全部进程的内存（PSS）",
     "answer": "每秒 {rate:,.0f} 条（日 2000 万条的{name}），落盘后应答",
     "mean": "均值",
     "peak": "高峰",
@@ -57,7 +65,10 @@ _CHINESE = {
         "¹ 满负荷：验签、解密、用 Redis 去重、写入 stream；wxgate 另将 journal 落盘（fsync）。"
         "由 `make bench` 测得，机器为 {cpu}，{cores} 核；"
         "倍数逐轮相除后取中位数。全部数据、波动范围，以及哪些目标没有达到，见 "
-        "[benches/RESULTS.md](benches/RESULTS.md)（英文）。"
+        "[benches/RESULTS.md](benches/RESULTS.md)（英文）。\n\n"
+        "² 取两者中较慢一方满负荷时的一半；倍数为中位数之比。"
+        "负载低时，wxgate 每条消息的开销反而更高，因为每条都要单独落盘、"
+        "单独调度，见[容量](docs/capacity.md#what-a-monitor-shows)。"
     ),
 }
 
@@ -74,25 +85,46 @@ def headline(results: Results, *, chinese: bool = False) -> str:
     ):
         ours, rival = python[group, "wxcore"], python.get((group, other))
         rows.append((what, *_beside(ours, rival, other, "µs")))
-    for key, name in _STACKS.items():
+    for key, names in _STACKS.items():
         if (pair := results.peers["pairs"].get(key)) is not None:
-            rows += _headline(pair, name, words)
+            rows += _headline(pair, names, words)
     rows += _answers(results.carry["days"]["service"]["rates"], words)
     shown = table(("", "wxgate", words["beside"], words["ratio"]), rows)
     return shown + "\n" + words["note"].format(cpu=cpu_name(), cores=os.cpu_count()) + "\n"
 
 
 def _headline(
-    pair: dict[str, Any], name: str, words: dict[str, str]
+    pair: dict[str, Any], names: tuple[str, str], words: dict[str, str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """What the README shows of one peer."""
+    label, name = names
     for what, key, unit in (
         ("message", "cpu", "µs"),
         ("start", "start", "ms"),
         ("memory", "memory", "MB"),
     ):
         ours, rival = (values(pair[side][key]) for side in ("wxgate", "other"))
-        yield words[what], *_beside(ours, rival, name, unit)
+        yield words[what].format(pair=label), *_beside(ours, rival, name, unit)
+        if what == "message":
+            yield from at_equal_load(pair, names, words)
+
+
+def at_equal_load(
+    pair: dict[str, Any], names: tuple[str, str], words: dict[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """What both cost, and how soon both answer, where both have the same to do."""
+    label, name = names
+    ours, its = (
+        {key: values(pair[side][key]).median for key in ("loaded", "p50", "p99")}
+        for side in ("wxgate", "other")
+    )
+    ratio = {key: f"{short(its[key] / ours[key])}×" for key in ours}
+    mine, theirs = (f"{short(one['loaded'])} µs" for one in (ours, its))
+    what = words["loaded"].format(pair=label, load=pair["load"])
+    yield what, mine, f"{theirs}, {name}", ratio["loaded"]
+    mine, theirs = (f"p50 {one['p50']:.2f} ms, p99 {one['p99']:.2f} ms" for one in (ours, its))
+    what = words["soon"].format(pair=label, load=pair["load"])
+    yield what, mine, f"{theirs}, {name}", f"p50 {ratio['p50']}, p99 {ratio['p99']}"
 
 
 def _answers(

@@ -93,12 +93,14 @@ async def _append(place: RedisPlace) -> None:
 
 def bench_append_by_the_sink(benchmark: BenchmarkFixture, place: RedisPlace) -> None:
     """Batches of 128, over 16 partitions."""
+    benchmark.group = f"StreamSink.deliver_items, {MESSAGES} messages"
     measured(benchmark, place, _append)
     assert entries(place, KEYS) == MESSAGES
 
 
 def bench_append_one_by_one(benchmark: BenchmarkFixture, place: RedisPlace) -> None:
     """The rival: redis-py's xadd, awaited each time."""
+    benchmark.group = f"redis.xadd, {MESSAGES} messages one by one"
 
     async def scene(place: RedisPlace) -> None:
         client = connect(place, 5.0)
@@ -112,6 +114,7 @@ def bench_append_one_by_one(benchmark: BenchmarkFixture, place: RedisPlace) -> N
 
 def bench_append_by_pipeline(benchmark: BenchmarkFixture, place: RedisPlace) -> None:
     """The rival: redis-py's pipeline of 128."""
+    benchmark.group = f"redis.pipeline, {MESSAGES} messages by {BATCH}"
 
     async def scene(place: RedisPlace) -> None:
         client = connect(place, 5.0)
@@ -154,6 +157,7 @@ def _consuming(
 
 def bench_read_and_acknowledge(benchmark: BenchmarkFixture, place: RedisPlace) -> None:
     """From joining the group to the last acknowledgement; nobody handles anything."""
+    benchmark.group = f"Consumer.read, {MESSAGES} messages, and acknowledge"
 
     async def consume(one: Consumer) -> int:
         one.start()
@@ -171,6 +175,7 @@ def bench_read_and_acknowledge(benchmark: BenchmarkFixture, place: RedisPlace) -
 
 def bench_work(benchmark: BenchmarkFixture, place: RedisPlace) -> None:
     """The same through a worker, with lanes and a crew, to a sink that does nothing."""
+    benchmark.group = f"Worker.run, {MESSAGES} messages, to a sink that does nothing"
 
     async def consume(one: Consumer) -> int:
         stop, sink = asyncio.Event(), _Nothing()

@@ -18,7 +18,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from wxgate import signals
+from wxgate import private, signals
 from wxgate.channel import Door
 from wxgate.council import Council
 from wxgate.current import Current
@@ -273,8 +273,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _take(folder: Path) -> TextIO:
     """Lock the folder of all journals: two gateways would deliver everything twice."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / "gateway.lock").open("w")
+    file = private.file(folder / "gateway.lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

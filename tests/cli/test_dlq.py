@@ -106,13 +106,28 @@ def test_without_dead_letters_there_is_nothing_to_do(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No file is made by looking."""
+    (desk / "journal").mkdir()
     assert main(["dlq", "ls"]) == 0
     assert "there are no dead letters" in capsys.readouterr().err
     assert main(["dlq", "ls", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
     assert main(["dlq", "show", "--id", "x"]) == 1
     assert main(["dlq", "replay"]) == 0
-    assert not (desk / "journal").exists()
+    assert not list((desk / "journal").iterdir())
+
+
+@pytest.mark.parametrize("words", [["dlq", "ls"], ["dlq", "replay"], ["replay", "--to", "log:"]])
+def test_without_a_journal_nothing_is_said_of_dead_letters(
+    desk: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Somebody stands in another folder than the gateway's: exit 2, and the path that was meant."""
+    assert main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == (
+        f"journal.dir: there is no journal in {desk / 'journal'}; "
+        "call it in the folder where wxgate is started\n"
+    )
 
 
 def test_ls_lists_all_but_the_text(letters: Letters, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,21 +273,17 @@ def test_replay_of_the_journal(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--to: upstream:x: there is no [upstream.x]" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("desk")
 def test_replay_opens_the_journal_of_the_configuration(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its key; where there is none, the setting is named."""
+    """With its key, at its absolute path."""
     opened = []
 
     def reader(folder: str, key: bytes | None) -> Kept:
         opened.append((folder, key))
-        if len(opened) > 1:
-            raise FileNotFoundError(folder)
         return Kept()
 
+    (desk / "journal").mkdir()
     monkeypatch.setattr("wxgate.cli.replay.JournalReader", reader)
     assert main(["replay", "--to", "log:"]) == 0
-    assert opened == [("journal", bytes.fromhex(KEY))]
-    assert main(["replay", "--to", "log:"]) == 2
-    assert "journal.dir: there is no journal in journal" in capsys.readouterr().err
+    assert opened == [(str(desk / "journal"), bytes.fromhex(KEY))]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from wxgate.cli import main
 from wxgate.cli.moment import written
+from wxgate.dispatch.letters import Letters, Query
+from wxgate.dispatch.message import Letter
 
 from .segments import Message, Segment, crc32c
 
@@ -31,6 +35,12 @@ token = "env:TOKEN"
 aes_key = "env:AES_KEY"
 """
 EVENT = '{"specversion":"1.0","data":{"Content":"退款 please"}}'
+
+
+def letter(id_: str, destination: str) -> Letter:
+    """One that was refused."""
+    kind, what = "wechat.official.text", ("refused: HTTP 400", 1, b"{}")
+    return Letter(id_, destination, "shop", kind, "oUser", "oUser", START, START, *what)
 
 
 @pytest.fixture
@@ -99,6 +109,28 @@ def test_ls_lists_the_newest_first_and_says_what_waits(run: Run) -> None:
     ]
 
 
+def test_a_dead_letter_is_not_called_delivered(run: Run, journal: Path) -> None:
+    """Nor one that was dropped; one that was taken after all is."""
+    letters = Letters(journal / "dead.sqlite3")
+    for id_, place in (("shop:m:1", "upstream:orders"), ("shop:m:3", "log:")):
+        letters.bury([letter(id_, place)])
+
+    def states() -> list[str]:
+        return [line.rpartition("  ")[2] for line in run("ls")[1].splitlines()[::2]]
+
+    assert states() == [
+        "waits for upstream:orders,log:, dead letter at log:",
+        "dead letter at upstream:orders",
+    ]
+    assert json.loads(run("ls", "--json")[1])[2]["dead"] == ["upstream:orders"]
+    letters.drop(Query(id="shop:m:1"))
+    (replayed,) = letters.find(Query(id="shop:m:3"))
+    letters.mark_replayed(replayed.number)
+    letters.close()
+    assert states() == ["waits for upstream:orders,log:", "dropped at upstream:orders"]
+    assert "dead:        upstream:orders" in run("cat", "00/1")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -116,6 +148,49 @@ def test_ls_lists_the_newest_first_and_says_what_waits(run: Run) -> None:
 def test_ls_lists_what_is_asked_for(run: Run, words: list[str], expected: list[str]) -> None:
     """All conditions must hold."""
     assert places(run, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--account", "nope"], '--account: there is no account "nope"; the configuration has: '),
+        (["--type", "text"], "--type: expected a whole type such as wechat.official.text"),
+    ],
+)
+@pytest.mark.usefixtures("journal")
+def test_what_cannot_be_there_is_told(run: Run, words: list[str], told: str) -> None:
+    """Exit 2: an empty list would say that there was nothing."""
+    code, out, err = run("ls", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(told)
+
+
+@pytest.mark.usefixtures("journal")
+def test_an_empty_list_is_told(run: Run) -> None:
+    """To people; a program reads it."""
+    nobody = ("ls", "--openid", "oNobody")
+    assert run(*nobody) == (0, "", "no such message is in the journal\n")
+    assert run(*nobody, "--json") == (0, "[]\n", "")
+
+
+def test_nobody_need_read_it_to_the_end(journal: Path, run: Run) -> None:
+    """As in `wxgate journal ls | head`: no traceback."""
+    segment = Segment()
+    segment.checkpoint(("log:",))
+    for seq in range(1, 2001):
+        segment.message(Message(seq, START, b"{}", destinations=(0,)))
+    segment.save(journal / "02")
+    run("stats")
+    config = str(journal.parent / "wxgate.toml")
+    command = [sys.executable, "-m", "wxgate.cli", "journal", "ls", "--limit", "2000"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*command, "--config", config], stdout=pipe, stderr=pipe) as ls:
+        assert ls.stdout
+        assert ls.stderr
+        ls.stdout.readline()
+        ls.stdout.close()
+        assert ls.wait(timeout=20) == 1
+        assert ls.stderr.read() == b""
 
 
 @pytest.mark.usefixtures("journal")

@@ -67,6 +67,20 @@ def test_the_status_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert "workers: 0 wait, 0 in hand; nobody works" in shown
 
 
+@pytest.mark.usefixtures("stream")
+def test_a_stream_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With those that the configuration has."""
+    (tmp_path / "wxgate.toml").write_text("[stream.wechat]\npartitions = 2\n")
+    assert main(["stream", "status", "stream:nope"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == (
+        "stream:nope: nothing was ever appended to it; the configuration has: stream:wechat\n"
+    )
+
+
 def test_who_works_is_shown(stream: Server, capsys: pytest.CaptureFixture[str]) -> None:
     """And a group for which somebody works is not forgotten."""
 

@@ -7,6 +7,7 @@ for done, 1 for a problem found, or 2 for wrong usage or configuration.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -45,10 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add(commands)
     args = commands.choices[words[0]].parse_args(words[1:])
     try:
-        return int(command.run(args))
+        code = int(command.run(args))
+        sys.stdout.flush()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except BrokenPipeError:
+        # As in `wxgate journal ls | head`. What is still to be written goes nowhere, quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+        return 1
+    return code
 
 
 def _overview() -> argparse.ArgumentParser:

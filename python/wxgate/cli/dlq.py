@@ -13,6 +13,7 @@ import msgspec
 
 from wxgate.cli import options
 from wxgate.cli.delivery import delivery_options, report
+from wxgate.cli.folder import journal_folder
 from wxgate.cli.moment import moment, written
 from wxgate.dispatch.dead import FILE
 from wxgate.dispatch.outlets import Outlets, UnknownDestinationError
@@ -91,7 +92,7 @@ def _limit(parser: argparse.ArgumentParser, default: int) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; return 1 if there is no such letter or not all was taken, 2 for wrong usage."""
     settings = load(args.config)
-    path = Path(settings.journal.dir) / FILE
+    path = journal_folder(settings) / FILE
     if not path.exists():
         return _nothing(args)
     # Imported here: sqlite3 costs 10 ms, and there is nothing to open as a rule.

@@ -12,13 +12,15 @@ import msgspec
 from wxcore import JournalError, JournalReader
 
 from wxgate.cli import options
+from wxgate.cli.folder import journal_folder
+from wxgate.cli.listing import given_up, line, outline, unknown
 from wxgate.cli.moment import moment, written
+from wxgate.dispatch.dead import FILE
+from wxgate.errors import StoreError
 from wxgate.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from wxcore import Stored
 
 _EXAMPLES = """\
 examples:
@@ -81,15 +83,17 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; return 1 for damage or a message that is not there, 2 for no journal or no key."""
-    settings = load(args.config).journal
-    key = settings.key
+    settings = load(args.config)
+    key, folder = settings.journal.key, journal_folder(settings)
+    args.settings, args.dead = settings, folder / FILE
     try:
-        reader = JournalReader(settings.dir, key.raw if key else None)
+        reader = JournalReader(str(folder), key.raw if key else None)
         return int(args.act(reader, args))
-    except FileNotFoundError:
-        return _refuse(f"journal.dir: there is no journal in {settings.dir}")
     except PermissionError:
-        return _refuse(f"journal.dir: {settings.dir} must not be read by this user")
+        return _refuse(f"journal.dir: {folder} must not be read by this user")
+    except StoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     except JournalError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if error.code == "key" else 1
@@ -105,10 +109,15 @@ def _ls(reader: JournalReader, args: argparse.Namespace) -> int:
         id=args.id,
         limit=args.limit,
     )
+    if not found and (reason := unknown(reader, args.settings, args.account, args.type)):
+        return _refuse(reason)
+    fates = given_up(args.dead, found)
     if args.json:
-        _print_json([_outline(message) for message in found])
+        _print_json([outline(message, fates) for message in found])
+    elif found:
+        _print(line(message, fates) for message in found)
     else:
-        _print(_line(message) for message in found)
+        sys.stderr.write("no such message is in the journal\n")
     return 0
 
 
@@ -121,11 +130,11 @@ def _cat(reader: JournalReader, args: argparse.Namespace) -> int:
         sys.stderr.write(f"{args.message}: no such message is in the journal\n")
         return 1
     event = msgspec.Raw(message.event)
+    head = outline(message, given_up(args.dead, [message]))
     if args.json:
-        _print_json(_outline(message) | {"event": event})
+        _print_json(head | {"event": event})
     else:
-        head = _outline(message).items()
-        _print(f"{name + ':':12} {_told(value)}" for name, value in head)
+        _print(f"{name + ':':12} {_told(value)}" for name, value in head.items())
         _print(["", msgspec.json.format(message.event, indent=2).decode()])
     return 0
 
@@ -149,28 +158,6 @@ def _stats(reader: JournalReader, args: argparse.Namespace) -> int:
 
 
 _ACTIONS = {"ls": _ls, "cat": _cat, "verify": _verify, "stats": _stats}
-
-
-def _outline(message: Stored) -> dict[str, Any]:
-    """Return all of a message but its text."""
-    return {
-        "place": f"{message.folder}/{message.seq}",
-        "accepted": written(message.accepted),
-        "account": message.account,
-        "type": message.type,
-        "subject": message.subject,
-        "id": message.id,
-        "key": message.key,
-        "reply": "wait" if message.wait else "ack",
-        "undelivered": list(message.undelivered),
-    }
-
-
-def _line(message: Stored) -> str:
-    state = f"waits for {','.join(message.undelivered)}" if message.undelivered else "delivered"
-    place, who = f"{message.folder}/{message.seq}", message.subject or "-"
-    parts = (written(message.accepted), place, message.account, message.type, who, message.id)
-    return "  ".join((*parts, state))
 
 
 def _told(value: object) -> str:

@@ -13,6 +13,7 @@ from wxcore import JournalReader
 
 from wxgate.cli import options
 from wxgate.cli.delivery import delivery_options, report
+from wxgate.cli.folder import journal_folder
 from wxgate.cli.moment import moment
 from wxgate.dispatch.outlets import Outlets, UnknownDestinationError
 from wxgate.dispatch.replay import Replay, Search, retained
@@ -57,10 +58,8 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.config)
     key = settings.journal.key
     try:
-        reader = _reader(settings.journal.dir, key.raw if key else None)
+        reader = _reader(str(journal_folder(settings)), key.raw if key else None)
         return replay(args, settings, reader)
-    except FileNotFoundError:
-        sys.stderr.write(f"journal.dir: there is no journal in {settings.journal.dir}\n")
     except OSError as error:
         sys.stderr.write(f"{error}\n")
     return 2

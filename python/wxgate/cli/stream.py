@@ -99,8 +99,18 @@ async def _run(args: argparse.Namespace) -> int:
         return int(await args.act(args, settings, hub))
 
 
-async def _status(args: argparse.Namespace, _: Settings, hub: Hub) -> int:
+def _known(settings: Settings) -> str:
+    """Name the streams of the configuration."""
+    routed = (str(route.to) for route in settings.route if route.to.scheme == "stream")
+    names = dict.fromkeys((*(f"stream:{name}" for name in settings.stream), *routed))
+    return f"; the configuration has: {', '.join(names)}" if names else ""
+
+
+async def _status(args: argparse.Namespace, settings: Settings, hub: Hub) -> int:
     found = await hub.status()
+    if not found.partitions:
+        sys.stderr.write(f"{args.stream}: nothing was ever appended to it{_known(settings)}\n")
+        return 1
     if args.json:
         _print_json(found)
         return 0

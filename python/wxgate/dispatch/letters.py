@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from wxgate import private
 from wxgate.dispatch.message import Letter
 from wxgate.dispatch.seal import Seal
 from wxgate.errors import StoreError
@@ -86,10 +87,7 @@ class Letters:
         """
         self._seal = None if key is None else Seal(key)
         with _as_store_error(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # The text of users: nobody else's business.
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None)
+            self._db = sqlite3.connect(private.file(path), timeout=patience, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(_SCHEMA)
@@ -169,6 +167,22 @@ class Letters:
             event = self._seal.open(letter.event, _name(letter.id, letter.destination))
             letter = msgspec.structs.replace(letter, event=event)
         return Entry(number, state, letter)
+
+
+def fates(path: Path, messages: Iterable[str]) -> dict[str, dict[str, State]]:
+    """Say which messages, by id, were given up where, and what became of them; writes nothing.
+
+    Of a file that is not there none. Raises ``StoreError``.
+    """
+    if not path.exists():
+        return {}
+    with _as_store_error(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY)
+        try:
+            sql = "SELECT destination, state FROM letter WHERE id = ?"
+            return {one: dict(db.execute(sql, (one,))) for one in messages}
+        finally:
+            db.close()
 
 
 def _name(message: str, destination: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 from wxcore import SharedClaims as Table
 
+from wxgate import private
 from wxgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SharedClaims:
 
     def __init__(self, ground: Ground, folder: Path) -> None:
         """Use the memory under a lock in ``folder``. Raises ``OSError``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         words = ground.memory.cast("Q")
         lock = str(folder / _LOCK)
         self._table = Table(words, lock, ground.capacity, ground.answer_bytes)

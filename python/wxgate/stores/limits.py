@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from wxcore import Limits as OwnLimits
 from wxcore import decide
 
+from wxgate import private
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -39,8 +41,7 @@ class SharedLimits:
         ``capacity`` is the number of keys that a worker remembers by itself, ``parts`` among how
         many machines each limit is divided.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        self._db = sqlite3.connect(private.file(path), timeout=1.0, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(_SCHEMA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from wxgate import private
 from wxgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ class Nonces:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises ``sqlite3.Error`` or ``OSError``."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        self._db = sqlite3.connect(private.file(path), timeout=1.0, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute(_SCHEMA)

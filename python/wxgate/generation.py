@@ -49,7 +49,7 @@ class Generation(msgspec.Struct, frozen=True):
     core: Core
     outflow: Outflow
     budgets: Mapping[str, float]
-    """Seconds of each account until WeChat is answered."""
+    """Seconds until WeChat is answered, of accounts that have their own."""
     with_headers: frozenset[str]
     """Accounts that are verified by their headers."""
     rows: Rows
@@ -92,13 +92,13 @@ def build(
     settings = current.settings
     indexes = _indexes(journal, made)
     core = Core(_blob(settings, handlers), [indexes[place] for place in made.routes])
-    general = settings.server.reply_budget
+    budgets = ((name, account.budget) for name, account in settings.account.items())
     return Generation(
         number=current.number,
         settings=settings,
         core=core,
         outflow=_outflow(core, made, indexes),
-        budgets={name: account.budget or general for name, account in settings.account.items()},
+        budgets={name: seconds for name, seconds in budgets if seconds},
         with_headers=frozenset(name for name, _ in core.accounts() if core.needs_headers(name)),
         rows=current.rows,
     )

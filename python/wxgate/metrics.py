@@ -44,7 +44,11 @@ _WORD = 8
 
 
 class Layout:
-    """Which counter stands where: rows of accounts first, then rows of destinations."""
+    """Which counter stands where: those of accounts first, then rows of destinations.
+
+    What messages count of their accounts is nearly always the same: so one outcome of all accounts
+    stands together, and 10,000 of them take 80 KB of the caches, not a line of memory each.
+    """
 
     def __init__(
         self,
@@ -63,9 +67,9 @@ class Layout:
         self.accounts = (UNKNOWN, *accounts)
         self.destinations = tuple(destinations[:places])
         self.columns = (*_OUTCOMES, *_REPLY_PROBLEMS, *(code for code, *_ in reasons()))
-        self._rows = {name: row * len(self.columns) for row, name in enumerate(self.accounts)}
-        self._places = {name: place for place, name in enumerate(self.columns)}
         most, self._limit_rows = rows or (len(accounts), len(limits))
+        self._rows = {name: row for row, name in enumerate(self.accounts)}
+        self._places = {name: place * (most + 1) for place, name in enumerate(self.columns)}
         self._deliveries = (most + 1) * len(self.columns)
         self._deliveries_of = {
             name: self._deliveries + row * len(_DELIVERIES)

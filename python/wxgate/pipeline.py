@@ -92,9 +92,9 @@ class Pipeline:
         self._with_headers = generation.with_headers
         self.wants_peer, self._with_forwarded = self._core.needs_source()
         self._overloaded: Answer = generation.core.refusal("admit.overloaded")
-        accounts = dict(generation.core.accounts())
-        exempt = (name for name, kind in accounts.items() if kind in _NEVER_UNREAD)
-        self._turnstile.shedder.apply(accounts, exempt, self._overloaded)
+        self._accounts = dict(generation.core.accounts())
+        exempt = (name for name, kind in self._accounts.items() if kind in _NEVER_UNREAD)
+        self._turnstile.shedder.apply(self._accounts, exempt, self._overloaded)
         server = generation.settings.server
         self._shares.resize(server.max_in_flight, alone=generation.is_for_one)
         self.max_body = server.max_body
@@ -312,7 +312,7 @@ class Pipeline:
 
     def _note(self, account: str, code: str) -> None:
         self._counters.add(account, code)
-        self._refusals.note(account if account in self._budgets else "-", code)
+        self._refusals.note(account if account in self._accounts else "-", code)
 
     def stop(self) -> None:
         """Note that a stop has begun, and that the worker has ``server.drain`` seconds from now on.

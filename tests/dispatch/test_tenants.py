@@ -13,7 +13,7 @@ from wxgate.dispatch.lane import Item, Lane, Window
 from wxgate.dispatch.turns import Turns
 
 from .clockwork import loop, play
-from .world import Message, Service, World, busy, in_order
+from .world import Memory, Message, Service, World, busy, in_order
 
 
 def test_accounts_take_turns() -> None:
@@ -28,6 +28,21 @@ def test_accounts_take_turns() -> None:
     turns.append(last)
     turns.remove(last)
     assert len(turns) == len(list(reversed(turns))) == 96
+
+
+def test_an_account_in_the_lane_of_another_is_not_remembered() -> None:
+    """Accounts may have users of one name; who is counted with another leaves no trace."""
+    log = Memory()
+    window = Window(64, 1 << 30, shared=True)
+    for account in ("first", "second", "third"):
+        message = log.put("zhangsan", account=account)
+        window.add(message.key, Item(message.seq, 0, message, message.event, (0,)))
+    assert window.tenants is not None
+    known = [window.tenants.find(account) for account in ("first", "second", "third")]
+    assert [one is not None for one in known] == [True, False, False]
+    window.finish(window.ready.popleft(), 3)
+    assert window.is_empty
+    assert window.tenants.find("first") is None
 
 
 async def a_tenth(_: str, __: int) -> bytes:

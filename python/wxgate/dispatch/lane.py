@@ -138,7 +138,10 @@ class Window:
         if tenant.spilled or self.tenants.crowds(tenant, self.held):
             tenant.spilled = tenant.spilled or item.seq
             return False
-        return self._put(key, item, account, tenant)
+        fresh = self._put(key, item, account, tenant)
+        if not tenant.lanes:  # another account has a lane of that key, and this one nothing
+            self.tenants.release(tenant)
+        return fresh
 
     def _put(self, key: str, item: Item, account: str, tenant: Tenant | None) -> bool:
         lane = self.lanes.get(key)

@@ -33,6 +33,7 @@ class Shedder:
         "_queue",
         "_refused",
         "_told",
+        "_untold",
         "answer",
         "asked",
         "room",
@@ -44,6 +45,8 @@ class Shedder:
         self._let_in = self._begun = 0
         self._refused: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._untold: dict[str, None] = {}
+        """Accounts that may have been refused more often than told: few, however many there are."""
         self._exempt: frozenset[str] = frozenset()
         self.asked = False
         """Whether the server asks at all."""
@@ -73,7 +76,10 @@ class Shedder:
             # Of a platform's account only itself: its tickets, not what authorizers' users say.
             if place not in self._exempt:
                 account = place.partition("/")[0]
-                self._refused[account if account in self._refused else ""] += 1
+                account = account if account in self._refused else ""
+                # Counted before it is listed, as it is unlisted before it is told.
+                self._refused[account] += 1
+                self._untold[account] = None
                 return True
         self._let_in += 1
         return False
@@ -84,7 +90,9 @@ class Shedder:
 
     def told(self) -> Iterator[tuple[str, int]]:
         """Tell how many were refused since the last time, by account; empty for none of them."""
-        for account, count in list(self._refused.items()):
+        for account in list(self._untold):
+            del self._untold[account]
+            count = self._refused[account]
             if more := count - self._told.get(account, 0):
                 self._told[account] = count
                 yield account, more

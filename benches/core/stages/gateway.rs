@@ -11,7 +11,9 @@ use wxcore::gateway::Received;
 use wxcore::parse::parse;
 use wxcore::verify::ciphertext;
 
-use super::messages::{SIZES, Sealed, TEXT, envelope, gateway as compiled, limited};
+use super::messages::{
+    ROUTES, SIZES, Sealed, TEXT, envelope, gateway as compiled, limited, routed,
+};
 
 /// `receive`: everything from bytes to an event; `read`: verify, open and parse without a gateway;
 /// `primitives alone`: SHA-1, base64 and AES of the same bytes, by the functions that the core calls.
@@ -40,6 +42,15 @@ pub fn gateway(criterion: &mut Criterion) {
             bencher.iter(|| read(&envelope, black_box(&sealed)));
         });
         group.bench_function(format!("receive, {size}"), |bencher| {
+            bencher.iter(|| gateway.receive("shop", None, black_box(&sealed.request())));
+        });
+    }
+    // What many routes add to the whole.
+    let sealed = Sealed::new(TEXT);
+    group.throughput(Throughput::Bytes(sealed.body.len() as u64));
+    for (by, route) in ROUTES {
+        let gateway = routed((1..1000).map(route).collect());
+        group.bench_function(format!("receive, 1000 {by}"), |bencher| {
             bencher.iter(|| gateway.receive("shop", None, black_box(&sealed.request())));
         });
     }

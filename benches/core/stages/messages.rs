@@ -1,5 +1,6 @@
 //! The inputs: messages as WeChat sends them, and the requests that carry them.
 
+use serde_json::{Value, json};
 use wxcore::account::PushAccount;
 use wxcore::config::Config;
 use wxcore::envelope::Envelope;
@@ -102,20 +103,60 @@ pub fn envelope() -> Envelope {
     Envelope::new(&token, &key, &appid).expect("they are usable")
 }
 
-/// One account in safe mode, and as many routes, of which the last takes the message.
-pub fn config(routes: usize) -> Config {
-    let account = serde_json::json!({
+/// One account in safe mode, with routes that pass the message on, and one that takes it.
+pub fn config(passed: Vec<Value>) -> Config {
+    let account = json!({
         "name": "shop", "kind": "official", "receive_ids": [APPID], "tokens": [TOKEN],
         "aes_keys": [AES_KEY], "mode": "safe", "format": "xml", "max_age": 86400,
     });
-    let passed = (1..routes).map(|at| serde_json::json!({"when": {"event": format!("menu_{at}")}}));
-    let routes: Vec<_> = passed.chain([serde_json::json!({})]).collect();
-    serde_json::from_value(serde_json::json!({"accounts": [account], "routes": routes}))
+    let routes: Vec<_> = passed.into_iter().chain([json!({})]).collect();
+    serde_json::from_value(json!({"accounts": [account], "routes": routes}))
         .expect("it has the shape")
 }
 
+type Passed = fn(usize) -> Value;
+
+/// Routes that do not take the text message, by what they tell it from others.
+pub const ROUTES: [(&str, Passed); 5] = [
+    ("by account", |at| {
+        when(json!({"account": format!("shop-{at}")}))
+    }),
+    ("by type", |at| when(json!({"type": format!("type_{at}")}))),
+    ("by event", |at| {
+        when(json!({"event": format!("menu_{at}")}))
+    }),
+    ("by content", |at| {
+        when(json!({"type": "text", "content": format!("^指令{at}$")}))
+    }),
+    ("mixed", mixed),
+];
+
+/// Ten accounts with menus, keywords, media, and a canary each.
+fn mixed(at: usize) -> Value {
+    let account = match at % 10 {
+        0 => "shop".to_owned(),
+        other => format!("shop-{other}"),
+    };
+    match at / 10 % 5 {
+        0 => when(json!({"account": account, "event": format!("menu_{at}")})),
+        1 => when(json!({"account": account, "event": "click", "key": format!("^V{at}_")})),
+        2 => when(json!({"account": account, "type": "text", "content": format!("退款|指令{at}")})),
+        3 => when(json!({"account": account, "type": ["image", "voice", "video"]})),
+        _ => when(json!({"account": account, "header": {"x-env": "canary"}})),
+    }
+}
+
+fn when(conditions: Value) -> Value {
+    json!({ "when": conditions })
+}
+
 pub fn gateway() -> Gateway {
-    Gateway::new(&config(1)).expect("it compiles")
+    routed(Vec::new())
+}
+
+/// With routes that pass the message on before the one that takes it.
+pub fn routed(passed: Vec<Value>) -> Gateway {
+    Gateway::new(&config(passed)).expect("it compiles")
 }
 
 /// The same under limits for menu events, which pass the message by, and `matching` that count it.
@@ -132,7 +173,7 @@ pub fn limited(others: usize, matching: usize) -> Gateway {
     let limits = serde_json::from_value(limits.collect()).expect("it has the shape");
     let config = Config {
         limits,
-        ..config(1)
+        ..config(Vec::new())
     };
     Gateway::new(&config).expect("it compiles")
 }

@@ -8,10 +8,10 @@ use wxcore::config::Config;
 use wxcore::parse::{Message, parse};
 use wxcore::route::{Facts, HashKeys, RouteTable};
 
-use super::messages::{Sealed, TEXT, config};
+use super::messages::{ROUTES, Sealed, TEXT, config};
 
-/// The only route takes the message, or the last of many; the others ask for its `Event`. Then one
-/// route to an upstream of several nodes.
+/// The only route takes the message, or the last of many: the others ask for other names or texts
+/// than it has. Then one route to an upstream of several nodes.
 pub fn route(criterion: &mut Criterion) {
     let asked = Asked(parse(TEXT.as_bytes()).expect("it parses"));
     let keys = HashKeys {
@@ -23,13 +23,18 @@ pub fn route(criterion: &mut Criterion) {
     let sealed = Sealed::new(TEXT);
     let request = sealed.request();
     let mut group = criterion.benchmark_group("route");
-    for (name, count) in [("1 route", 1), ("100 routes", 100), ("1000 routes", 1000)] {
-        let config = config(count);
+    let one = ("1 route".to_owned(), Vec::new());
+    let many = ROUTES.into_iter().flat_map(|(by, route)| {
+        [100, 1000].map(|count| (format!("{count} {by}"), (1..count).map(route).collect()))
+    });
+    for (name, passed) in [one].into_iter().chain(many) {
+        let count = passed.len();
+        let config = config(passed);
         let table = RouteTable::new(&config.routes, &config.upstreams).expect("it compiles");
         let [only] = &table.pick(&asked, keys, &request)[..] else {
             panic!("one route takes it");
         };
-        assert_eq!(only.route, count - 1);
+        assert_eq!(only.route, count);
 
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

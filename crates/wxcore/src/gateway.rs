@@ -1,7 +1,5 @@
 //! All accounts and routes, compiled: one call takes a request from bytes to what to do with it.
 
-use std::collections::BTreeMap;
-
 use crate::account::{Format, Kind, PushAccount};
 use crate::config::{AccountConfig, Config, ConfigError, ReplyMode};
 use crate::dialect::partner::PartnerAccount;
@@ -9,6 +7,7 @@ use crate::dialect::pay::PayAccount;
 use crate::dialect::pay_v2::PayV2Account;
 use crate::dialect::push::{self, Place};
 use crate::limit::{Limit, LimitTable, Origin};
+use crate::names::Names;
 use crate::priority::Priority;
 use crate::reject::Reject;
 use crate::reply::{self, Answer, ReplyError, ReplyTo};
@@ -191,7 +190,7 @@ impl Rules {
 /// Everything that receiving needs.
 pub struct Gateway {
     accounts: Vec<Account>,
-    by_name: BTreeMap<String, usize>,
+    by_name: Names<usize>,
     rules: Rules,
 }
 
@@ -209,11 +208,8 @@ impl Gateway {
                 Err(more) => problems.extend(more),
             }
         }
-        let by_name: BTreeMap<String, usize> = accounts
-            .iter()
-            .enumerate()
-            .map(|(index, account)| (account.name().to_owned(), index))
-            .collect();
+        let names = accounts.iter().map(|account| account.name().into());
+        let by_name = names.zip(0..).collect();
         match Rules::new(config, &mut problems) {
             Some(rules) if problems.is_empty() => Ok(Self {
                 accounts,

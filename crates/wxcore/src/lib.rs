@@ -60,6 +60,8 @@ pub mod time;
 
 pub mod config;
 
+mod names;
+
 pub mod crypto;
 
 pub mod sign;

@@ -171,7 +171,7 @@ impl Message<'_> {
 }
 
 /// Most names are in lower case as they come.
-fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn lower_case(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(text.to_ascii_lowercase())
     } else {

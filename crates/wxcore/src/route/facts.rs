@@ -27,7 +27,7 @@ pub(crate) const PAYERS: [&str; 4] = [
 ];
 
 /// Fields that routes compare with names.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     MsgType,
     Event,

@@ -1,13 +1,21 @@
 //! Stage 5: which destinations a message goes to, and which of their nodes.
 
+use std::ops::ControlFlow;
+
 use crate::config::{ConfigError, ReplyMode, RouteConfig, UpstreamConfig};
 use crate::request::Request;
 use crate::ring::HashRing;
 
+mod condition;
 mod explain;
 pub mod facts;
 pub mod hash;
+mod index;
+mod literals;
 mod number;
+#[cfg(test)]
+mod order_tests;
+mod sieve;
 pub mod stored;
 pub mod term;
 #[cfg(test)]
@@ -18,6 +26,7 @@ pub use explain::Explanation;
 pub(crate) use facts::Asked;
 pub use facts::Facts;
 use hash::Hash;
+use index::Index;
 use stored::StoredEvent;
 pub(crate) use when::When;
 
@@ -37,6 +46,7 @@ struct Upstream {
 /// All routes and upstreams, compiled.
 pub struct RouteTable {
     routes: Vec<Route>,
+    index: Index,
     upstreams: Vec<Upstream>,
 }
 
@@ -75,42 +85,30 @@ impl RouteTable {
         upstreams: &[UpstreamConfig],
     ) -> Result<Self, Vec<ConfigError>> {
         let mut problems = Vec::new();
-        let mut table = Self {
-            routes: Vec::new(),
-            upstreams: Vec::new(),
-        };
+        let mut compiled = Vec::with_capacity(upstreams.len());
         for upstream in upstreams {
             match Upstream::new(upstream) {
-                Ok(upstream) => table.upstreams.push(upstream),
+                Ok(upstream) => compiled.push(upstream),
                 Err(error) => problems.push(error.within(&format!("upstream.{}", upstream.name))),
             }
         }
-        for (index, route) in routes.iter().enumerate() {
+        let routes = routes.iter().enumerate().map(|(index, config)| {
             let mut more = Vec::new();
-            let when = When::new(&route.when, &mut more);
-            if route
-                .upstream
-                .is_some_and(|upstream| upstream >= upstreams.len())
-            {
-                more.push(ConfigError::new("to", "names no upstream"));
-            }
-            problems.extend(
-                more.into_iter()
-                    .map(|error| error.within(&format!("route[{index}]"))),
-            );
-            let (upstream, reply, also) = (route.upstream, route.reply, route.also);
-            table.routes.push(Route {
-                when,
-                upstream,
-                reply,
-                also,
-            });
+            let route = Route::new(config, upstreams.len(), &mut more);
+            let path = format!("route[{index}]");
+            problems.extend(more.into_iter().map(|error| error.within(&path)));
+            route
+        });
+        let routes: Vec<Route> = routes.collect();
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        if problems.is_empty() {
-            Ok(table)
-        } else {
-            Err(problems)
-        }
+        let whens: Vec<&When> = routes.iter().map(|route| &route.when).collect();
+        Ok(Self {
+            index: Index::new(&whens),
+            routes,
+            upstreams: compiled,
+        })
     }
 
     /// The destinations of a message, in the order of the routes; empty if none takes it.
@@ -122,9 +120,12 @@ impl RouteTable {
     ) -> Vec<Destination> {
         let mut found = Vec::with_capacity(1);
         let asked = Asked::new(facts, keys, request);
-        for (index, route) in self.routes.iter().enumerate() {
+        let _ = self.index.each(&asked, |index| {
+            let Some(route) = self.routes.get(index) else {
+                return ControlFlow::Break(());
+            };
             if !route.when.holds(&asked) {
-                continue;
+                return ControlFlow::Continue(());
             }
             let upstream = self.upstream(route);
             found.push(Destination {
@@ -132,10 +133,12 @@ impl RouteTable {
                 nodes: upstream.map_or_else(Vec::new, |one| one.nodes(Some(facts), keys)),
                 reply: route.reply,
             });
-            if !route.also {
-                break;
+            if route.also {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
-        }
+        });
         found
     }
 
@@ -161,6 +164,21 @@ impl RouteTable {
 
     fn upstream(&self, route: &Route) -> Option<&Upstream> {
         route.upstream.and_then(|index| self.upstreams.get(index))
+    }
+}
+
+impl Route {
+    fn new(config: &RouteConfig, upstreams: usize, problems: &mut Vec<ConfigError>) -> Self {
+        let when = When::new(&config.when, problems);
+        if config.upstream.is_some_and(|index| index >= upstreams) {
+            problems.push(ConfigError::new("to", "names no upstream"));
+        }
+        Self {
+            when,
+            upstream: config.upstream,
+            reply: config.reply,
+            also: config.also,
+        }
     }
 }
 

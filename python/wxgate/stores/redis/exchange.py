@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _OPEN = 2
 """Calls on their way at once. What comes meanwhile makes the next one larger, and cheaper."""
+_LINGER_S = 0.005
+"""That notes alone wait for a claim to go along with: nobody asks for these messages again so soon,
+and to go alone would double the calls of a node that has little to do."""
 _MISSES = 3
 """Calls in a row over the budget, after which the server counts as gone."""
 _STUCK = 10
@@ -106,6 +109,8 @@ class Exchange:
     def ask(self, message: Received) -> asyncio.Future[Held | Denied]:
         """Ask for a message that is new here."""
         run = self._next or self._begin()
+        if not run.is_due:
+            self._due(run)
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
         limits = message.limits if self._owner.limits is not None else ()
         run.claims.append((message.claim_key, limits))
@@ -116,9 +121,13 @@ class Exchange:
 
     def note(self, key: bytes, value: bytes, life: int) -> None:
         """Tell of a message."""
-        run = self._next or self._begin()
+        run = self._next
+        if run is None:
+            run = self._begin()
+            run.timer = self._loop.call_later(_LINGER_S, self._due, run)
         run.notes.append((key, value, life))
         if run.is_full:
+            self._due(run)
             self._flush()
 
     def fail(self, reason: str, *, hang_up: bool = True) -> None:
@@ -144,6 +153,8 @@ class Exchange:
 
     async def settle(self, seconds: float) -> None:
         """Wait until the server has heard everything, but not longer."""
+        if self._next is not None:
+            self._due(self._next)
         if self._open or self._next:
             self._resting = self._loop.create_future()
             await asyncio.wait({self._resting}, timeout=seconds)
@@ -159,13 +170,25 @@ class Exchange:
 
     def _begin(self) -> Run:
         run = self._next = Run()
+        return run
+
+    def _due(self, run: Run) -> None:
+        """Send it at the end of this tick, and have its time run from now on."""
+        if run.is_due:
+            return
+        if run.timer is not None:
+            run.timer.cancel()
+        run.is_due = True
         run.timer = self._loop.call_later(self._budget, self._expire, run)
         self._loop.call_soon(self._flush)
-        return run
 
     def _flush(self) -> None:
         run = self._next
-        if run is None or (len(self._open) >= _OPEN and not (run.is_full or run.is_late)):
+        if (
+            run is None
+            or not run.is_due
+            or (len(self._open) >= _OPEN and not (run.is_full or run.is_late))
+        ):
             return
         self._next = None
         run.written = self._frame.write(run.notes, run.claims)
@@ -298,7 +321,7 @@ class Exchange:
     def _look(self) -> None:
         self._beat = self._loop.call_later(_BEAT_S, self._look)
         if not self._open and self._next is None:
-            self._begin()
+            self._due(self._begin())
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)

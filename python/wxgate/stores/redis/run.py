@@ -19,9 +19,19 @@ CAPACITY = 64
 
 
 class Run:
-    """Gathers until it is sent; from its first moment on its time runs."""
+    """Gathers until it is sent; once it is due its time runs."""
 
-    __slots__ = ("asks", "claims", "is_late", "is_over", "notes", "sends", "timer", "written")
+    __slots__ = (
+        "asks",
+        "claims",
+        "is_due",
+        "is_late",
+        "is_over",
+        "notes",
+        "sends",
+        "timer",
+        "written",
+    )
 
     def __init__(self) -> None:
         """Empty."""
@@ -33,6 +43,8 @@ class Run:
         self.written = b""
         self.sends = 0
         """How often it was sent: it may be what makes the connection end."""
+        self.is_due = False
+        """Whether it is to leave as soon as another call comes back, if not at once."""
         self.is_late = False
         """Whether its asks were answered without it."""
         self.is_over = False

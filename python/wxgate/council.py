@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -93,22 +94,29 @@ class Council:
         for problem in problems:
             _LOG.critical("worker %d ends: %s", member.pid, problem)
         member.number = self.current.number
-        os.kill(member.pid, signal.SIGTERM)
+        if member.channel.fileno() in self._members:
+            _end(member)
 
     def _all(self, members: Sequence[_Member], order: Callable[[int], Order]) -> Sequence[str]:
         """Give an order, and wait until it is carried out; return what went wrong."""
         self._ticket += 1
         given = order(self._ticket)
+        deaf = []
         for member in members:
             try:
                 member.channel.send(given)
+            except TimeoutError:
+                # Half of it may have been sent: nothing more can be said to this one.
+                deaf.append(f"worker {member.pid} does not listen, and ends")
+                _end(member)
+                self._leave(member)
             except OSError:
                 self._leave(member)
         last = time.monotonic() + _PATIENCE
         while (waiting := self._silent(members)) and time.monotonic() < last:
             for key, _ in self._selector.select(max(0.0, last - time.monotonic())):
                 key.data()
-        problems = [f"worker {one.pid} does not answer" for one in waiting]
+        problems = [*deaf, *(f"worker {one.pid} does not answer" for one in waiting)]
         return [*dict.fromkeys(problem for one in members for problem in _said(one)), *problems]
 
     def _silent(self, members: Iterable[_Member]) -> list[_Member]:
@@ -143,6 +151,11 @@ class Council:
             self._selector.unregister(member.channel.fileno())
             self._members.pop(member.channel.fileno(), None)
             member.channel.close()
+
+
+def _end(member: _Member) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(member.pid, signal.SIGTERM)
 
 
 def _said(member: _Member) -> Sequence[str]:

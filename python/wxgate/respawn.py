@@ -49,6 +49,8 @@ class RespawningServer(MPServer):
         super().__init__(*args, **kwargs)
         self._served = memoryview(mmap.mmap(-1, 1))
         self._crashes = [Crashes() for _ in range(self.workers)]
+        self.gone: Callable[[int], None] = lambda _: None
+        """Told the process id of each worker that has died, before its successor starts."""
 
     def _spawn_worker(  # type: ignore[override]  # as MPServer's, which its base differs from
         self,
@@ -102,8 +104,9 @@ class RespawningServer(MPServer):
     def _queue(self, waiting: dict[int, float], workers: list[int]) -> None:
         now = time.monotonic()
         for idx in workers:
-            crashes = self._crashes[idx]
-            pause = crashes.pause(now - self.wrks[idx].birth)
+            crashes, dead = self._crashes[idx], self.wrks[idx]
+            self.gone(dead.inner.pid)
+            pause = crashes.pause(now - dead.birth)
             waiting[idx] = now + pause
             if pause:
                 _log.error(

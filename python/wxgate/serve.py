@@ -47,6 +47,8 @@ _HEADERS_WITHIN_MS = 5_000
 """Also the idle limit of a kept-alive connection."""
 _BACKLOG = 4096
 _KILL_AFTER_S = 1
+_FREE_WITHIN_S = 1.0
+"""Who joins holds the lock for microseconds; one that was killed with it, for ever."""
 _M_MMAP_THRESHOLD = -3
 """Of ``mallopt(3)``; setting it also ends the library's own adjustments."""
 _DISK_FAILED = 74
@@ -60,6 +62,7 @@ class _Family:
     def __init__(self, settings: Settings) -> None:
         """Make it all before any worker forks."""
         self._workers = settings.server.workers
+        self._parent = os.getpid()
         rows = Rows.of(settings)
         self._counters = memoryview(mmap.mmap(-1, rows.layout().size * self._workers))
         size = Board.size(rows.destination_rows)
@@ -113,6 +116,16 @@ class _Family:
             muster=None if self._muster is None else Muster(self._muster, worker),
         )
 
+    def forget(self, pid: int) -> None:
+        """Free the place of a worker that is gone: its number may be another process's by now."""
+        if self._lock.acquire(timeout=_FREE_WITHIN_S):
+            try:
+                for at, known in enumerate(self._pids):
+                    if known == pid:
+                        self._pids[at] = 0
+            finally:
+                self._lock.release()
+
     def stop(self) -> None:
         """Let every worker know that a stop has begun, before it hears of it itself."""
         self._stopping[0] = self._stopping[0] or 1
@@ -131,7 +144,9 @@ class _Family:
     def _give_up(self) -> None:
         """End all, from inside a worker whose journal has failed for good."""
         self._stopping[0] = _DISK_FAILED
-        os.kill(os.getppid(), signal.SIGTERM)
+        # Not whoever adopts an orphan: then it is only this one that is left.
+        parent = os.getppid()
+        os.kill(parent if parent == self._parent else os.getpid(), signal.SIGTERM)
 
 
 def serve(path: Path, settings: Settings, app: str | None = None) -> int:
@@ -255,6 +270,7 @@ def _granian(settings: Settings, family: _Family, supervisor: Supervisor) -> _Se
         process_name=None,
     )
     server.family = family
+    server.gone = family.forget
     server.allow(settings)
     supervisor.applied = server.allow
     return server
@@ -285,7 +301,8 @@ def _take(folder: Path) -> TextIO:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # Another user's is none of ours: the number has gone round.
         return False
     return True
 

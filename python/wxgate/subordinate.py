@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from wxgate.channel import Abort, Commit, Hello, Outcome, Prepare
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from wxgate.channel import Channel
     from wxgate.gateway import Gateway
     from wxgate.reload import Prepared
+
+_LOG = logging.getLogger("wxgate.reload")
 
 
 class Subordinate:
@@ -45,6 +48,9 @@ class Subordinate:
             return
         except (EOFError, OSError):
             self._loop.remove_reader(self._channel.fileno())
+            # Without a parent nobody would reload it, replace it, or tell it to stop.
+            _LOG.critical("the parent is gone: this worker stops")
+            os.kill(os.getpid(), signal.SIGTERM)
             return
         for message in messages:
             match message:

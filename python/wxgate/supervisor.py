@@ -125,7 +125,14 @@ class Supervisor:
             if due is not None and due <= time.monotonic():
                 self._reload()
             else:
-                self._council.listen(due)
+                self._listen(due)
+
+    def _listen(self, until: float | None) -> None:
+        try:
+            self._council.listen(until)
+        except Exception:  # noqa: BLE001 (whatever it is, the next reload must find somebody)
+            _LOG.exception("a worker could not be heard")
+            time.sleep(_RESTS)
 
     def _reload(self) -> None:
         self._wanted, self._touched = False, None

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import psutil
 import pytest
-from wxgate import Event
+from wxgate import Event, serve
+from wxgate.settings import load
 from wxgate.sim.call import Answer, Call
 from wxgate.sim.demo.process import free_port
 from wxgate.sim.forgery import find
@@ -241,6 +242,40 @@ def test_two_workers_count_together_and_a_dead_one_is_replaced(stage: Stage) -> 
         until(answers, served)
         assert int(accepted().split()[-1]) >= 11
         assert served.stop(signal.SIGTERM)[0] == 0
+
+
+def test_workers_do_not_outlive_a_parent_that_is_killed(stage: Stage) -> None:
+    """They would serve on without reloads, and keep the port and the journal from the next."""
+    with serving(stage, server="workers = 2") as (served, _):
+        until(lambda: get(served.admin, "/readyz")[0] == 200, served)
+        until(lambda: len(served.workers()) == 2, served)
+        workers = served.workers()
+        served.process.kill()
+        served.process.wait()
+        psutil.wait_procs(workers, PATIENCE_S)
+        alive = [one for one in workers if one.is_running() and one.status() != "zombie"]
+        for one in alive:
+            one.kill()
+        assert not alive
+
+
+def test_the_place_of_a_dead_worker_is_free_whoever_has_its_number_now(stage: Stage) -> None:
+    """Numbers of processes go round."""
+    theatre = stage(LOG, "workers = 2\n")
+    family = serve._Family(load(theatre.folder / "wxgate.toml"))  # noqa: SLF001
+    try:
+        ours = family.join().worker
+        # This very process lives: its place is taken until the parent says otherwise.
+        assert (ours, family.join().worker) == (0, 1)
+        family._pids[1] = 1  # noqa: SLF001
+        family.forget(os.getpid())
+        assert family.join().worker == ours
+    finally:
+        family._folder.close()  # noqa: SLF001
+        if family._admin is not None:  # noqa: SLF001
+            family._admin.close()  # noqa: SLF001
+        for end in (family.door._inside, family.door._outside):  # noqa: SLF001
+            end.close()
 
 
 class Taking(http.server.BaseHTTPRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from wxgate.dispatch import Limits, Place
 from wxgate.errors import SinkGoneError
 
@@ -139,6 +140,33 @@ def test_a_destination_that_goes_gets_what_it_was_sent() -> None:
         await world.dispatcher.drain(1)
         assert again.closed
         assert stays.closed
+
+    play(run())
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_one_that_comes_back_while_it_closes_has_its_new_sink(turns: int) -> None:
+    """The old one is closed, however far that was."""
+
+    async def run() -> None:
+        old, new = Service(), Service()
+        world = World(old)
+        world.resume()
+        world.record("a")
+        await asyncio.sleep(1)
+        world.dispatcher.apply({}, nodes)
+        while world.dispatcher._leaving:  # noqa: SLF001, ASYNC110 (nothing tells)
+            await asyncio.sleep(0.5)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        world.dispatcher.apply(places(world, new), nodes)
+        await asyncio.sleep(1)
+        world.record("a")
+        await asyncio.sleep(1)
+        assert (new.closed, old.closed) == (False, True)
+        assert new.taken == ["a/2"]
+        (standing,) = world.dispatcher.snapshot()
+        assert not standing.leaving
 
     play(run())
 

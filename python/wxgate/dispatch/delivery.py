@@ -8,6 +8,8 @@ from wxgate.dispatch.batch import ItemSink
 from wxgate.sinks import Starting, Watching
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wxgate.dispatch.crew import Tries
     from wxgate.dispatch.lane import Item
     from wxgate.dispatch.place import Desk
@@ -80,10 +82,14 @@ class Delivery:
 
     async def aclose(self) -> None:
         """Close the sink, and those that it has replaced."""
+        for sink in self.leave():
+            await sink.aclose()
+
+    def leave(self) -> Sequence[Sink]:
+        """Return the sink, and those that it has replaced, for whoever closes them."""
         sinks = [self.sink, *(sink for sink, _ in self._replaced)]
         self._replaced = []
-        for sink in sinks:
-            await sink.aclose()
+        return sinks
 
     def forget_nodes(self) -> None:
         """Show no node as away any more, for want of anybody who would go there."""

@@ -27,7 +27,7 @@ from wxgate.dispatch.waits import Waits
 from wxgate.errors import SinkRetryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from wxgate.dispatch.envelope import Envelope
     from wxgate.dispatch.gate import Attempt
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wxgate.dispatch.pace import Pacing
     from wxgate.dispatch.place import Desk, Place
     from wxgate.dispatch.reader import Nodes
+    from wxgate.sinks import Sink
 
 _LOG = logging.getLogger("wxgate.dispatch")
 _WINDOW_BYTES = 64 * 1024 * 1024
@@ -367,11 +368,19 @@ class Destination:
         self._leaving = True
         _LOG.info("%s is configured no more: it gets what it was sent until then", self.name)
 
-    async def rest(self) -> None:
-        """Close, until it is configured again: all that was for it is delivered."""
-        self.is_at_rest = True
-        await self.drain(0)
+    def rest(self) -> Coroutine[object, object, None]:
+        """Close, until it is configured again: all that was for it is delivered.
+
+        What is returned has still to be waited for; a reload that comes first begins anew.
+        """
+        self.is_at_rest = self._stopping = True
+        self._timer.set(None)
+        self._report()
+        self._desk.publish(self.name, self._figures())
+        self._crew.resize(0)
+        sinks = self._delivery.leave()
         self._delivery.forget_nodes()
+        return _close(self._crew, sinks)
 
     @property
     def is_out(self) -> bool:
@@ -405,3 +414,9 @@ class Destination:
             oldest=self._window.oldest(),
             nodes=self._delivery.standing(),
         )
+
+
+async def _close(crew: Crew, sinks: Sequence[Sink]) -> None:
+    await crew.leave(0)
+    for sink in sinks:
+        await sink.aclose()

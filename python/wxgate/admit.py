@@ -97,6 +97,10 @@ class Admission:
         self._claims.abandon(message)
         return None
 
+    def abandon(self, message: Received) -> None:
+        """Give back a message that was new: nobody is there to take it."""
+        self._claims.abandon(message)
+
     def _code(self, account: str, nonce: tuple[str, int], now: int) -> str | None:
         if self._nonces is None:
             return "admit.nonce_unknown"

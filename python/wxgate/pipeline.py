@@ -155,16 +155,32 @@ class Pipeline:
             return shed
         claimed = self._admission.claim(account, message, now)
         if isinstance(claimed, asyncio.Future):
-            claimed = await self._hear(claimed, message.tenant)
+            claimed = await self._hear(claimed, message)
         return await self._act_on(claimed, account, message)
 
-    async def _hear(self, claimed: asyncio.Future[Held | Denied], tenant: str) -> Held | Denied:
+    async def _hear(
+        self, claimed: asyncio.Future[Held | Denied], message: Received
+    ) -> Held | Denied:
         """Wait for claims that other machines share; a stop waits as well."""
+        tenant = message.tenant
         self._shares.enter(tenant)
         try:
-            return await claimed
+            return await self._claim(claimed, message)
         finally:
             self._land(tenant)
+
+    async def _claim(
+        self, claimed: asyncio.Future[Held | Denied], message: Received
+    ) -> Held | Denied:
+        try:
+            return await claimed
+        except asyncio.CancelledError:
+            # Its sender has hung up in the very turn in which it was found to be new.
+            if claimed.done() and not claimed.cancelled() and claimed.result() is True:
+                if self.limits is not None:
+                    self.limits.leave(message)
+                self._admission.abandon(message)
+            raise
 
     async def _queue(self, account: str, message: Received, now: int) -> Answer | None:
         """Wait for the turn of a message, or answer it now: with a refusal, as a rule."""
@@ -262,7 +278,9 @@ class Pipeline:
                     break
                 now = time.time_ns() // 1_000_000
                 asked = self._admission.again(message, now)
-                claimed = await asked if isinstance(asked, asyncio.Future) else asked
+                if isinstance(asked, asyncio.Future):
+                    asked = await self._claim(asked, message)
+                claimed = asked
         finally:
             del self._watched[message.id]
             seen.set_result(claimed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wxgate import Event, Gateway, flights
 
@@ -75,6 +75,38 @@ def test_a_retry_waits_with_the_first_try(stage: Stage) -> None:
 
     asyncio.run(run())
     assert len(handler.got) == 1
+
+
+def test_who_hangs_up_as_its_claim_arrives_leaves_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try is new: nobody else will ever give it back."""
+    theatre = stage(LOG)
+
+    async def run() -> None:
+        async with theatre.gateway:
+            admission = theatre.state.pipeline._admission  # noqa: SLF001
+            claim, asked = admission.claim, []
+
+            def ask(*of: Any) -> asyncio.Future[Any]:
+                future = asyncio.get_running_loop().create_future()
+                asked.append((future, claim(*of)))
+                return future
+
+            message = theatre.players["shop"].message("text")
+            with monkeypatch.context() as patch:
+                patch.setattr(admission, "claim", ask)
+                first = asyncio.create_task(theatre.again("shop", message))
+                await until(lambda: asked)
+                ((future, held),) = asked
+                future.set_result(held)
+                first.cancel()
+                await asyncio.wait({first})
+            assert (held, first.cancelled()) == (True, True)
+            assert (await theatre.again("shop", message)).status == 200
+            assert theatre.total("shop", "accepted") == 1
+
+    asyncio.run(run())
 
 
 def test_a_retry_gets_the_first_answer_again(stage: Stage) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import msgspec
-from wxcore import Journal, JournalReader
+from wxcore import Journal, JournalError, JournalReader
 
+from wxgate.settings.problems import Problem
 from wxgate.sinks import Recalling
 
 if TYPE_CHECKING:
@@ -59,6 +61,34 @@ def left_behind(table: Table, workers: int) -> list[Path]:
 def raw_key(table: Table) -> bytes | None:
     """Return the 32 bytes that seal at rest, if the operator asks for it."""
     return None if table.key is None else table.key.raw
+
+
+def standing_place(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def unfit(table: Table) -> Problem | None:
+    """Say what keeps a gateway from using the journal's folder, if anything; leaves no trace.
+
+    A worker would say it in a traceback, and be started again.
+    """
+    folder = Path(table.dir).absolute()
+    place = standing_place(folder)
+    try:
+        with TemporaryFile(dir=place):
+            pass
+        if place == folder:
+            # Asks for nothing, but has the key tried on every segment.
+            JournalReader(str(folder), raw_key(table)).find(id="-", limit=1)
+    except JournalError as error:
+        if error.code == "key":
+            return Problem("journal.key", str(error), "the key that the journal was begun with")
+        return Problem("journal.dir", f"{folder}: {error}")
+    except OSError as error:
+        reason = f"{folder} cannot be used: {place}: {error.strerror}"
+        return Problem("journal.dir", reason, "a folder that this user may write")
+    return None
 
 
 def nodes_of(core: Core, places: Sequence[int]) -> Callable[[int, Routed], Sequence[int]]:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -53,6 +54,7 @@ _M_MMAP_THRESHOLD = -3
 """Of ``mallopt(3)``; setting it also ends the library's own adjustments."""
 _DISK_FAILED = 74
 """``EX_IOERR``: what the process ends with if its journal cannot be written any more."""
+_LOG = logging.getLogger("wxgate.serve")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -162,6 +164,7 @@ def serve(path: Path, settings: Settings, app: str | None = None) -> int:
     server = _granian(settings, family, supervisor)
     signals.hold()
     signals.listen(server.signal_handler_interrupt, supervisor.ask)
+    _LOG.info("%s", _about(settings))
     try:
         supervisor.start()
         server.serve(target_loader=_loader(family, app), wrap_loader=False)
@@ -171,7 +174,26 @@ def serve(path: Path, settings: Settings, app: str | None = None) -> int:
             return int(left.code or 0)
     finally:
         supervisor.close()
+        _LOG.info("wxgate has stopped")
     return _DISK_FAILED if family.has_given_up else 0
+
+
+def _about(settings: Settings) -> str:
+    """Say what starts, where it listens and where its messages lie."""
+    server, routes = settings.server, settings.route
+    counts = (
+        (server.workers, "worker"),
+        (len(settings.account), "account"),
+        (len(routes), "route"),
+        (len({str(route.to) for route in routes}), "destination"),
+    )
+    parts = (
+        f"wxgate {version('wxgate')} starts on {server.listen}",
+        f"for operators on {server.admin}" if server.admin else "without an operator's listener",
+        f"journal in {Path(settings.journal.dir).absolute()}",
+        *(f"{count} {noun}{'s' * (count != 1)}" for count, noun in counts),
+    )
+    return ", ".join(parts)
 
 
 class _Worker:

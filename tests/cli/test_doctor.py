@@ -154,8 +154,10 @@ def test_a_public_key_goes_by_its_id(diagnose: Diagnose) -> None:
     ("route", "found"),
     [
         ("http://127.0.0.1:{port}", "nobody listens"),
-        ("python:no_such_module:f", "ModuleNotFoundError"),
-        ("python:json:loads", "no async function"),
+        ("python:no_such_module:f", "there is no module no_such_module"),
+        ("python:doctored_needs:f", "there is no module no_such_module, which doctored_needs"),
+        ("python:json:nothing", "there is no nothing in json"),
+        ("python:json:__name__", "__name__ is no function"),
         ("python:doctored_exit:f", "SystemExit"),
         ("http://" + 70 * "a" + ".example", "nobody listens"),
     ],
@@ -163,10 +165,26 @@ def test_a_public_key_goes_by_its_id(diagnose: Diagnose) -> None:
 def test_a_destination_that_is_not_there_fails(diagnose: Diagnose, route: str, found: str) -> None:
     """And names the route; whatever a module does, the doctor goes on."""
     Path("doctored_exit.py").write_text("raise SystemExit(3)\n")
+    Path("doctored_needs.py").write_text("import no_such_module\n")
     to = route.format(port=free_port())
     code, findings = diagnose(server(route=to))
     assert (code, findings[to]["setting"]) == (1, "route[0].to")
     assert found in findings[to]["found"]
+
+
+def test_a_plain_function_will_do(diagnose: Diagnose) -> None:
+    """It runs in a thread."""
+    code, found = diagnose(server(route="python:json:loads"))
+    assert (code, found["python:json:loads"]["found"]) == (0, "a plain function")
+
+
+def test_a_disk_with_too_little_room_is_told(diagnose: Diagnose, tmp_path: Path) -> None:
+    """The journal is where it would be made; nothing is left there."""
+    most = 1 << 60
+    code, found = diagnose(server(f"[journal]\nmax_bytes = {most}\n"))
+    place = found[str(tmp_path / "data/journal")]
+    assert (code, place["verdict"], place["setting"]) == (0, "warn", "journal.max_bytes")
+    assert not (tmp_path / "data").exists()
 
 
 def test_what_a_module_prints_stays_out_of_the_findings(diagnose: Diagnose) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,14 @@ def test_the_words_of_the_process_are_the_default(
     with pytest.raises(SystemExit):
         main()
     assert "usage: wxgate init" in capsys.readouterr().out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Reports of faults ask for it."""
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"wxgate {version('wxgate')}\n"
 
 
 def test_the_package_can_be_run() -> None:

@@ -15,6 +15,8 @@ from .services import Scripted
 from .theatre import Theatre, ask, until
 
 if TYPE_CHECKING:
+    from wxgate import Event
+
     from .conftest import Stage
 
 LOG = '[[route]]\nto = "log:"\n'
@@ -140,6 +142,18 @@ def test_a_function_that_is_not_there_changes_nothing(stage: Stage) -> None:
             assert (await theatre.play("shop", "text")).status == 200
 
     asyncio.run(run())
+
+
+def test_a_handler_of_an_account_that_is_not_there_is_refused(stage: Stage) -> None:
+    """At the start, with the one that was meant; it would never be called."""
+    theatre = stage()
+
+    @theatre.gateway.on("shopp", type="text")
+    async def never(_: Event) -> None: ...
+
+    with pytest.raises(ConfigError, match="did you mean") as caught:
+        asyncio.run(theatre.gateway.open())
+    assert str(caught.value).startswith('Gateway.on("shopp"): there is no such account')
 
 
 def test_limits_come_change_and_go(stage: Stage) -> None:

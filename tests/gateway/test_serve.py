@@ -15,12 +15,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psutil
 import pytest
-from wxgate import Event, serve
+from wxgate import Event, Gateway, serve
 from wxgate.settings import load
 from wxgate.sim.call import Answer, Call
 from wxgate.sim.demo.process import free_port
@@ -47,7 +48,7 @@ class Served:
     def __init__(self, folder: Path, listen: int, admin: int, *more: str) -> None:
         """Start it, with all its workers in a group of their own."""
         self.listen, self.admin, self.folder = listen, admin, folder
-        self.log = (folder / "serve.log").open("wb+")
+        self.log = (folder / "serve.log").open("ab+")
         command = [sys.executable, "-m", "wxgate.cli", "serve", *more]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=self.log, stderr=self.log, start_new_session=True
@@ -427,6 +428,21 @@ def test_a_configuration_that_cannot_be_used_names_every_problem(tmp_path: Path)
     assert "account.a.kind" in done.stderr
 
 
+def test_a_start_and_a_stop_are_told(stage: Stage) -> None:
+    """Which version, where it listens, where its messages lie, how much there is."""
+    with serving(stage) as (served, theatre):
+        assert served.stop(signal.SIGTERM)[0] == 0
+    lines = (theatre.folder / "serve.log").read_text().splitlines()
+    about = [line.partition(" INFO wxgate.serve ")[2] for line in lines]
+    (started, stopped) = filter(None, about)
+    assert started == (
+        f"wxgate {version('wxgate')} starts on 127.0.0.1:{served.listen}, "
+        f"for operators on 127.0.0.1:{served.admin}, journal in {theatre.folder}/data/journal, "
+        f"1 worker, {len(theatre.players)} accounts, 1 route, 1 destination"
+    )
+    assert stopped == "wxgate has stopped"
+
+
 def test_what_cannot_start_says_why_in_one_line(stage: Stage) -> None:
     """A taken port, and a module that is not there."""
     with serving(stage) as (served, _):
@@ -434,6 +450,8 @@ def test_what_cannot_start_says_why_in_one_line(stage: Stage) -> None:
         for more, word in (
             ([], f"127.0.0.1:{served.listen} is taken"),
             (["--app", "no:x"], "no module no"),
+            (["--app", "no.such:x"], "no module no.such"),
+            (["--app", "json"], "the name of the gateway is missing; expected json:NAME"),
         ):
             done = subprocess.run(
                 [*command, *more], cwd=served.folder, capture_output=True, text=True, check=False
@@ -441,6 +459,45 @@ def test_what_cannot_start_says_why_in_one_line(stage: Stage) -> None:
             assert done.returncode == 2
             assert word in done.stderr
             assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('key = "file:key"', "journal.key: segments are sealed under another key"),
+        ("", "journal.key: segments are sealed: journal.key must be set"),
+        ('dir = "/proc/nope"', "journal.dir: /proc/nope cannot be used: /proc: "),
+    ],
+)
+def test_a_journal_that_cannot_be_used_says_why_in_one_line(
+    stage: Stage, table: str, told: str
+) -> None:
+    """The parent looks before any worker does; the doctor says the same."""
+    theatre = stage()
+    config, key = theatre.folder / "wxgate.toml", theatre.folder / "key"
+    plain = config.read_text()
+    key.write_text("00" * 32)
+    config.write_text(f'[journal]\nkey = "file:key"\n{plain}')
+    sealed = replace(theatre, gateway=Gateway(config))
+
+    async def run() -> None:
+        async with sealed.gateway:
+            assert (await sealed.play("shop", "text")).status == 200
+
+    asyncio.run(run())
+    key.write_text("11" * 32)
+    config.write_text(f"[journal]\n{table}\n{plain}")
+    command = [sys.executable, "-m", "wxgate.cli"]
+    for word, code in (("serve", 1), ("doctor", 1)):
+        done = subprocess.run(
+            [*command, word], cwd=theatre.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code
+        said = done.stdout + done.stderr
+        assert told.partition(": ")[2] in said
+        assert told.partition(": ")[0] in said
+        assert "Traceback" not in said
+        assert word == "doctor" or said.startswith(told)
 
 
 def ids(service: Scripted) -> list[str]:

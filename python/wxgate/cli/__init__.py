@@ -60,7 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _overview() -> argparse.ArgumentParser:
     """Return a parser that knows the names of the commands and nothing else of them."""
+    from importlib.metadata import version  # noqa: PLC0415 (no command needs it)
+
     parser = argparse.ArgumentParser(prog="wxgate", description="The gateway for WeChat's calls.")
+    parser.add_argument(
+        "--version", action="version", version=f"wxgate {version('wxgate')}", help="print it"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, line in COMMANDS.items():
         commands.add_parser(name, help=line)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from wxgate.cli import options
 from wxgate.errors import TakenError
+from wxgate.journals import unfit
 from wxgate.settings import core_problems, load
 
 if TYPE_CHECKING:
@@ -33,13 +34,23 @@ def add(commands: options.Commands) -> None:
 def _cannot_start(app: str | None, settings: Settings) -> str:
     """Say what granian would only say in a traceback; nothing, as a rule."""
     module, colon, _ = (app or "a:b").partition(":")
-    if app is not None and not (colon and find_spec(module)):
-        return f"--app {app}: there is no module {module}; expected MODULE:NAME"
+    if not colon:
+        return f"--app {app}: the name of the gateway is missing; expected {app}:NAME"
+    if app is not None and not _is_there(module):
+        return f"--app {app}: there is no module {module} in {Path.cwd()}; expected MODULE:NAME"
     named = (("server.listen", settings.server.listen), ("server.admin", settings.server.admin))
     for setting, address in named:
         if address is not None and _is_taken(address):
             return f"{setting}: {address} is taken by another process; choose a free port"
     return ""
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Of a package that is not there.
+        return False
 
 
 def _is_taken(address: Address) -> bool:
@@ -67,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
     if obstacle := _cannot_start(args.app, settings):
         sys.stderr.write(f"{obstacle}\n")
         return 2
+    if (unusable := unfit(settings.journal)) is not None:
+        sys.stderr.write(f"{unusable}\n")
+        return 1
     from wxgate.serve import serve  # noqa: PLC0415 (granian: after the configuration was found sound)
 
     try:

@@ -15,6 +15,7 @@ from wxgate.dispatch.place import Limits, Place
 from wxgate.dispatch.pool import PlainFunctionSink, Pool
 from wxgate.dispatch.retry import Schedule
 from wxgate.guard.breaker import Rules
+from wxgate.handlers import check
 from wxgate.settings.problems import UnfitError
 from wxgate.settings.redis import RedisPlace
 from wxgate.settings.stream import Stream
@@ -67,8 +68,10 @@ def plan(
     """Make the destinations: first the functions of ``handlers``, then the targets of the routes.
 
     What ``before`` made from the same settings stays what it is, connections and all. Raises
-    ``ImportError`` or ``AttributeError`` for a function that is not there.
+    ``ImportError`` or ``AttributeError`` for a function that is not there, ``ConfigError`` for a
+    handler of an account that is not there.
     """
+    check(handlers, settings.account)
     shop = _Shop(settings, before)
     places: dict[str, Place] = {}
     routes = []

@@ -1,4 +1,4 @@
-"""What keeps WeChat's calls from arriving: keys, clock, Redis, destinations, listeners."""
+"""What keeps WeChat's calls from arriving: keys, clock, disk, Redis, destinations, listeners."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wxgate.doctor.accounts import accounts
 from wxgate.doctor.clock import clock
+from wxgate.doctor.disk import disk
 from wxgate.doctor.finding import Finding, Verdict
 from wxgate.doctor.network import destinations, listeners
 from wxgate.doctor.redis import redis
@@ -28,6 +29,7 @@ def examine(settings: Settings, now: int) -> list[Finding]:
         *accounts(settings, now),
         *(core or [Finding("ok", "core", "compiles every account and route")]),
         clock(),
+        *disk(settings),
         *asyncio.run(redis(settings)),
         *asyncio.run(destinations(settings)),
         *asyncio.run(listeners(settings)),

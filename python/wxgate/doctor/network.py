@@ -76,11 +76,21 @@ def _function(place: str, setting: str) -> Finding:
         with contextlib.redirect_stdout(sys.stderr):
             function = getattr(import_module(module), name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the team's own may raise anything)
-        found = f"cannot be imported: {type(error).__name__}"
-        return Finding("fail", subject, found, "an async function", setting)
-    if not inspect.iscoroutinefunction(function):
-        return Finding("fail", subject, "is no async function", "async def", setting)
-    return Finding("ok", subject, "an async function")
+        return Finding("fail", subject, _missing(module, name, error), "a function", setting)
+    if not callable(function):
+        return Finding("fail", subject, f"{name} is no function", "a function", setting)
+    kind = "an async function" if inspect.iscoroutinefunction(function) else "a plain function"
+    return Finding("ok", subject, kind)
+
+
+def _missing(module: str, name: str, error: BaseException) -> str:
+    """Say what is not there; what else a module raises may hold anything, and is not quoted."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        where = "" if error.name == module else f", which {module} imports"
+        return f"there is no module {error.name}{where}"
+    if isinstance(error, AttributeError) and error.name == name:
+        return f"there is no {name} in {module}"
+    return f"{module} cannot be imported: {type(error).__name__}"
 
 
 async def listeners(settings: Settings) -> list[Finding]:

@@ -284,12 +284,53 @@ def test_what_is_handled_alone_is_acknowledged_before_the_next(redis_server: Ser
     assert unsaid == [5, 4, 3, 2, 1]
 
 
+def test_a_suspect_behind_one_that_is_tried_again_stops_nobody(redis_server: Server) -> None:
+    """It waits for its key alone, then is handled with nothing beside it, and in order."""
+    stuck = asyncio.Event()
+    beside: list[int] = []
+
+    async def scene() -> list[str]:
+        async def behave(id_: str) -> None:
+            if id_ == "id1" and not stuck.is_set():
+                reason = "busy"
+                raise SinkRetryError(reason)
+            if id_ == "id2":
+                await asyncio.sleep(0.05)
+                beside.append(service.open)
+
+        service = Service(behave)
+        async with hub(redis_server.url, partitions=1) as one:
+            await one.put([Message(n, "stuck") for n in (1, 2, 3)])
+            dead = consumer(redis_server.url, "dead")
+            dead.start()
+            for entry in (await read(dead, 3))[:2]:
+                await dead.mark(entry)
+            await vanish(dead)
+            await one.put([Message(n, f"user{n}") for n in range(4, 24)])
+            async with employed(redis_server.url, service):
+                await until(lambda: len(service.taken) == 20)
+                await one.put([Message(24, "stuck")])
+                stuck.set()
+                await until(lambda: len(service.taken) == 24)
+                await until_pending(one)
+        return service.taken
+
+    taken = asyncio.run(scene())
+    assert [id_ for id_ in taken if int(id_[2:]) not in range(4, 24)] == [
+        "id1",
+        "id2",
+        "id3",
+        "id24",
+    ]
+    assert beside == [1]
+
+
 def test_what_has_gone_to_another_is_not_begun(redis_server: Server) -> None:
     """Two who share: neither handles what the other does, and nothing is lost in between."""
 
     async def scene() -> list[str]:
         async def slow(_: str) -> None:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.06)
 
         first, second = Service(slow), Service(slow)
         async with hub(redis_server.url, partitions=8) as one:

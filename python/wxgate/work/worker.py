@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -56,7 +57,13 @@ class Worker:
         self._guard = Guard(place.sink, consumer)
         self._queue = place.limits.queue
         self._room = asyncio.Event()
-        self._log = ReadAhead(consumer.finish, self._room.set)
+        self._log = ReadAhead(self._finish, self._room.set)
+        self._open: Counter[str] = Counter()
+        """How many entries of a key dispatch has."""
+        self._held: dict[str, deque[Entry]] = {}
+        """Suspects that have to wait for an earlier entry of their key, and all behind them."""
+        self._freed = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._dispatcher = Dispatcher(
             [replace(place, sink=self._guard)],
             nodes=lambda _, message: nodes(message),
@@ -77,30 +84,60 @@ class Worker:
         self._dispatcher.resume(self._log)
         self._consumer.start()
         loop = asyncio.get_running_loop()
-        feeding = loop.create_task(self._feed_on())
+        feeding = [loop.create_task(self._feed_on()), loop.create_task(self._release_on())]
         stopped = loop.create_task(stop.wait())
         try:
-            await asyncio.wait([feeding, stopped], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*feeding, stopped], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._consumer.interrupt()
-            await end([feeding, stopped])
+            await end([*feeding, stopped])
             await self._dispatcher.drain(grace)
             await self._consumer.stop()
-        if not feeding.cancelled() and (error := feeding.exception()) is not None:
-            raise error
+        for task in feeding:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
 
     async def _feed_on(self) -> None:
         while room := await self._wait_for_room():
             entries = await self._consumer.read(min(room, _AT_ONCE))
             if not entries:
                 return
-            for entry in entries:
-                if entry.tries:
-                    await self._try_alone(entry)
-                else:
-                    self._feed(entry)
+            async with self._turn:
+                for entry in entries:
+                    await self._take(entry)
+
+    async def _release_on(self) -> None:
+        """Take what was held back, once the entries before it are done."""
+        while True:
+            await self._freed.wait()
+            self._freed.clear()
+            for key in [key for key in self._held if key not in self._open]:
+                async with self._turn:
+                    for entry in self._held.pop(key):
+                        await self._take(entry)
+
+    async def _take(self, entry: Entry) -> None:
+        """Hand an entry to dispatch, after those of its key; what waits stops no other key."""
+        if entry.key in self._held:
+            self._held[entry.key].append(entry)
+        elif not entry.tries:
+            self._feed(entry)
+        elif entry.key in self._open:
+            # Its turn comes who knows when: it could not be waited for alone.
+            self._held[entry.key] = deque([entry])
+        else:
+            await self._try_alone(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        self._consumer.finish(entry)
+        self._open[entry.key] -= 1
+        if not self._open[entry.key]:
+            del self._open[entry.key]
+            if entry.key in self._held:
+                self._freed.set()
 
     def _feed(self, entry: Entry) -> None:
+        self._open[entry.key] += 1
         self._dispatcher.recorded(self._log.put(entry), entry)
 
     async def _wait_for_room(self) -> int:
@@ -108,8 +145,11 @@ class Worker:
         while True:
             self._room.clear()
             (standing,) = self._dispatcher.snapshot()
-            room = min(self._queue - standing.held, self._queue * _AHEAD - len(self._log))
-            if room > 0 and self._log.bytes < _AHEAD_BYTES:
+            held = [entry for behind in self._held.values() for entry in behind]
+            ahead = len(self._log) + len(held)
+            room = min(self._queue - standing.held, self._queue * _AHEAD - ahead)
+            size = self._log.bytes + sum(len(entry.event) for entry in held)
+            if room > 0 and size < _AHEAD_BYTES:
                 return room
             await self._room.wait()
 

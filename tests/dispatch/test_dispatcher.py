@@ -742,6 +742,31 @@ def test_an_answer_that_comes_before_the_recorder_heard_is_not_lost(*, refuses: 
     play(run())
 
 
+def test_logs_name_an_address_without_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    """It may hold a secret."""
+
+    async def behave(_: str, __: int) -> bytes:
+        raise busy(503)
+
+    async def run() -> None:
+        world = World(Service(behave))
+        place = Place("https://hooks.example/in?access_token=SECRET", world.services[0], Limits())
+        world.dispatcher = Dispatcher([place], nodes=lambda *_: (0,), dead=world.graves)
+        world.resume()
+        await loop().rest()
+        for at in range(6):
+            world.record(f"u{at}")
+        await asyncio.sleep(10)
+        world.dispatcher.apply({}, nodes=lambda *_: (0,))
+        await world.dispatcher.drain(0)
+
+    with caplog.at_level(logging.INFO):
+        play(run())
+    assert "https://hooks.example/in fails" in caplog.text
+    assert "https://hooks.example/in is configured no more" in caplog.text
+    assert "SECRET" not in caplog.text
+
+
 def test_a_destination_that_is_down_is_out_but_for_its_probe() -> None:
     """Who waits for its answer is told so, and a probe's answer still comes."""
 

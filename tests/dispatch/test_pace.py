@@ -136,6 +136,39 @@ def test_a_try_that_fails_uses_up_its_turn() -> None:
     play(run())
 
 
+def test_limits_that_a_reload_brings_hold_for_what_left_its_event_in_the_journal() -> None:
+    """Of heads that wait for a try only the place is kept, where others need the room."""
+
+    async def run() -> None:
+        down = True
+
+        async def behave(name: str, _: int) -> bytes:
+            if down and name.startswith("slow"):
+                raise busy(503)
+            return b""
+
+        service = Service(behave)
+        world = World(service, limits=Limits(queue=4))
+        world.resume()
+        await asyncio.sleep(0.1)
+        for at in range(12):
+            for key in ("slow", "free"):
+                world.record(f"{key}{at}")
+                await asyncio.sleep(0.3)
+        items = list(world.dispatcher._at[0]._window.items())  # noqa: SLF001
+        assert sum(item.message is None for item in items) > 4
+        rules, _ = pacing(slow)
+        world.dispatcher.pace(rules)
+        down, before = False, len(service.log)
+        await asyncio.sleep(1000)
+        times = [at for at, name in service.log[before:] if name.startswith("slow")]
+        assert len(times) >= 12
+        assert all(later - sooner >= 0.999 for sooner, later in pairwise(times))
+        assert world.left() == []
+
+    play(run())
+
+
 def test_a_restart_reads_what_waited_and_keeps_to_the_rate() -> None:
     """Nothing of the pace is kept but the rule."""
 

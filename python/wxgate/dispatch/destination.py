@@ -17,7 +17,7 @@ from wxgate.dispatch.delivery import Delivery
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Window
 from wxgate.dispatch.message import Kept
-from wxgate.dispatch.outcome import Outcome
+from wxgate.dispatch.outcome import Outcome, shown
 from wxgate.dispatch.pace import Paces
 from wxgate.dispatch.place import Standing
 from wxgate.dispatch.progress import Progress
@@ -183,6 +183,7 @@ class Destination:
 
     def _restore(self, lane: Lane, item: Item, attempt: Attempt) -> bool:
         """Read a message again of which only its place was kept."""
+        is_paced = self._paces is not None and item.paces is not None
         try:
             found = self._reader.again(lane, item)
         except OSError as error:
@@ -192,7 +193,16 @@ class Destination:
             return False
         if not found:
             self._outcome.lost(lane, item, attempt)
-        return found
+        return found and (is_paced or self._may_go(lane, attempt))
+
+    def _may_go(self, lane: Lane, attempt: Attempt) -> bool:
+        """Ask under which limits a message is of which only the place was kept until now."""
+        if self._paces is None or self._paces.admits(lane, self._micros()):
+            return True
+        self._gate.leave(attempt)
+        self._window.yield_places(lane)
+        self._plan()
+        return False
 
     # Once per tick
 
@@ -276,7 +286,7 @@ class Destination:
 
     def _complain(self, error: OSError) -> None:
         """Leave the journal alone for a moment."""
-        _LOG.error("%s: the journal fails: %s", self.name, error)
+        _LOG.error("%s: the journal fails: %s", shown(self.name), error)
         self._again_at = self._now() + _PAUSE
 
     def _next(self) -> float | None:
@@ -366,7 +376,7 @@ class Destination:
     def leave(self) -> None:
         """Deliver what was sent here, though the configuration names it no more."""
         self._leaving = True
-        _LOG.info("%s is configured no more: it gets what it was sent until then", self.name)
+        _LOG.info("%s is configured no more: it gets what it was sent until then", shown(self.name))
 
     def rest(self) -> Coroutine[object, object, None]:
         """Close, until it is configured again: all that was for it is delivered.

@@ -49,6 +49,7 @@ class Outcome:
         """Whether the destination said 410: nothing more is tried."""
         self._changed_at = -math.inf
         self._name = name
+        self._shown = shown(name)
         self._index = index
         self._desk = desk
         self._now = desk.loop.time
@@ -104,7 +105,7 @@ class Outcome:
         """Go on without a message that the journal cannot give back."""
         self.gate.leave(attempt)
         self._progress.lost += 1
-        _LOG.critical("%s: the journal has lost message %d", self._name, item.seq)
+        _LOG.critical("%s: the journal has lost message %d", self._shown, item.seq)
         self._window.finish(lane, 1)
         self._plan()
 
@@ -119,11 +120,11 @@ class Outcome:
         try:
             await self._desk.dead.bury(letter)
         except StoreError as error:
-            _LOG.error("%s: %s cannot be buried: %s", self._name, letter.id, error)
+            _LOG.error("%s: %s cannot be buried: %s", self._shown, letter.id, error)
             self.wait(lane, item, None)
             return
         self._progress.dead += 1
-        _LOG.error("%s: %s is a dead letter, %s", self._name, letter.id, reason)
+        _LOG.error("%s: %s is a dead letter, %s", self._shown, letter.id, reason)
         waiters = self._desk.waiters
         tell = waiters.keep if item.wait and item.seq > self._desk.last else waiters.fail
         tell(item.seq, self._index, SinkRefusedError(reason))
@@ -191,7 +192,7 @@ class Outcome:
             self._window.ready.extend(self._waits.release())
         if gate.closed != was_closed:
             how = "answers again" if was_closed else "is too slow, and is only probed"
-            _LOG.warning("%s %s", self._name, how)
+            _LOG.warning("%s %s", self._shown, how)
         self._plan()
 
     def _note_failure(
@@ -199,20 +200,25 @@ class Outcome:
     ) -> None:
         self._progress.retried += 1
         if first and not isinstance(error, SinkError):
-            _LOG.error("%s: the function %s", self._name, told(error))
+            _LOG.error("%s: the function %s", self._shown, told(error))
         if attempt[1] < self._changed_at:
             return
         was_closed = self.gate.closed
         if self.gate.failed(attempt, self._now(), first=first, after=after) and not was_closed:
-            _LOG.warning("%s fails, and is only probed: %s", self._name, _cause(error))
+            _LOG.warning("%s fails, and is only probed: %s", self._shown, _cause(error))
 
     def _park(self, lanes: list[Lane], error: Exception, attempt: Attempt) -> None:
         self._window.ready.extendleft(reversed(lanes))
         if not self.parked and attempt[1] >= self._changed_at:
             self.parked = True
-            _LOG.error("%s is parked, nothing more is tried there: %s", self._name, error)
+            _LOG.error("%s is parked, nothing more is tried there: %s", self._shown, error)
         self._plan()
         self.gate.leave(attempt)
+
+
+def shown(name: str) -> str:
+    """Return a destination's name for logs: without the query, which may hold a secret."""
+    return name.partition("?")[0]
 
 
 def _cause(error: Exception) -> str:

@@ -80,8 +80,14 @@ class Paces:
         return item.message is not None and not self.of(item)
 
     def admits(self, lane: Lane, now: int) -> bool:
-        """Whether the head of a lane may go now; if not, the lane waits here until ``due``."""
-        rows = self.of(lane.items[0])
+        """Whether the head of a lane may go now; if not, the lane waits here until ``due``.
+
+        One of which only the place is in memory may, and is asked for again once it was read.
+        """
+        head = lane.items[0]
+        if head.paces is None and head.message is None:
+            return True
+        rows = self.of(head)
         if not rows:
             return True
         for key, *_ in rows:

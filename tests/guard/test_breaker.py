@@ -136,6 +136,32 @@ def test_a_probe_that_is_never_heard_of_is_replaced() -> None:
     assert one.answered(second, 162.0, 0.0)
 
 
+def test_one_that_takes_the_place_of_another_knows_none_of_its_tokens() -> None:
+    """A probe that began under another configuration ends, and makes no room for a second."""
+    before, lost = half_open(101.0)
+    one = breaker()
+    one.follow(before)
+    one.leave(lost)
+    assert (one.opened, one.plain) == (1, True)
+    for _ in range(RULES.in_a_row):
+        one.failed(PASSING, 200.0, 0.0, after=None)
+    probe = one.begin(201.0)
+    one.leave(lost)
+    assert not one.admits(201.0)
+    one.leave(probe)
+    assert one.admits(201.0)
+    # Nor if it came to it by the same number of steps.
+    stale = range(probe)
+    fresh = breaker()
+    fresh.follow(one)
+    for _ in range(RULES.in_a_row):
+        fresh.failed(PASSING, 300.0, 0.0, after=None)
+    fresh.begin(301.0)
+    for token in (*stale, probe):
+        fresh.leave(token)
+    assert not fresh.admits(301.0)
+
+
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_began_before_it_opened_says_nothing(answered: bool) -> None:  # noqa: FBT001
     """Stragglers neither close it nor keep it open for longer."""

@@ -44,7 +44,7 @@ class Gate:
         self.postponed: int = 0 if before is None else before.postponed
         """Retries that were put off because too many others failed."""
         if before is not None:
-            self.breaker.opened = before.breaker.opened
+            self.breaker.follow(before.breaker)
 
     @property
     def closed(self) -> bool:

@@ -103,6 +103,11 @@ class Breaker:
         self.opened = 0
         """How often it has opened in all."""
 
+    def follow(self, before: Breaker) -> None:
+        """Count on where another stopped, in its place; none of its tokens is one of this one's."""
+        self.opened = before.opened
+        self._token = before._token + 1
+
     @property
     def room(self) -> int:
         """How many calls may begin beside those that are under way; only where not plain."""

@@ -30,6 +30,7 @@ from wxgate.metrics import Counters, Layout
 from wxgate.settings import core_blob, core_problems, load
 from wxgate.settings.template import template
 from wxgate.stores.redis.panel import Panel
+from wxgate.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -307,7 +308,7 @@ def test_every_metric_is_explained() -> None:
     page = Path("docs/operations.md")
     counters = Counters(Layout(["shop"], ["log:"], 1))
     boards = [*Board(["log:"], 1).render(), *NodeBoard([], 1).render()]
-    blocks = [*boards, *Panel().render(), *History().render()]
+    blocks = [*boards, *Panel().render(), *History().render(), *Vitals().render()]
     shown = "\n".join([counters.render(), *blocks])
     rendered = set(re.findall(r"^# TYPE (\w+)", shown, re.MULTILINE))
     assert set(re.findall(r"^\| `(wxgate_\w+)`", text_of(page), re.MULTILINE)) == rendered

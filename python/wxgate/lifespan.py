@@ -26,6 +26,7 @@ from wxgate.rows import Rows
 from wxgate.running import Adopted, Shared, State, Stores, WayOut
 from wxgate.stores.choice import claims_for, limits_for, nonces_for, pacing_for, store_for
 from wxgate.turnstile import turnstile_for
+from wxgate.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,9 +55,11 @@ async def open_state(settings: Settings, handlers: Sequence[Registered], shared:
     if stores.shared is not None:
         await stores.shared.open()
     way.dispatcher.resume(journal, journal.orphans())
-    state = State(pipeline, way, recorder, journal, place, counters, stores, _history(shared))
+    shown = _history(shared), Vitals(shared.vitals, shared.worker)
+    state = State(pipeline, way, recorder, journal, place, counters, stores, *shown)
     if not shared.worker:
         _adopt_all(state, handlers)
+    state.vitals.watch(state)
     _hear(shared.stop, pipeline.stop)
     _hear(shared.hurry, partial(hasten, state))
     if shared.admin is not None:
@@ -141,6 +144,7 @@ def _status(state: State) -> Status:
         state.recorder,
         state.history,
         state.way.turnstile,
+        state.vitals,
     )
 
 
@@ -151,6 +155,7 @@ async def close_state(state: State) -> None:
     await asyncio.gather(*(dispatcher.drain(left) for dispatcher in state.dispatchers))
     if state.admin is not None:
         await state.admin.aclose()
+    state.vitals.close()
     stores = state.stores
     if stores.shared is not None:
         await stores.shared.aclose()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wxgate.stores.claims import Ground, SharedClaims
     from wxgate.stores.redis.claims import RedisClaims
     from wxgate.turnstile import Turnstile
+    from wxgate.vitals import Vitals
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -53,6 +54,8 @@ class Shared(msgspec.Struct, frozen=True):
     """A descriptor that becomes, and stays, readable once a stop has no more time."""
     rows: Rows | None = None
     """Who has a row in counters and board."""
+    vitals: memoryview | None = None
+    """Where each worker shows how it is."""
     history: memoryview | None = None
     """Where the parent counts reloads."""
     number: int = 1
@@ -110,6 +113,7 @@ class State(msgspec.Struct):
     counters: Counters
     stores: Stores
     history: History
+    vitals: Vitals
     adopted: list[Adopted] = msgspec.field(default_factory=list)
     admin: Admin | None = None
 

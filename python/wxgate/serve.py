@@ -36,6 +36,7 @@ from wxgate.scheduler import stand
 from wxgate.stores.claims import Ground
 from wxgate.subordinate import Subordinate
 from wxgate.supervisor import Supervisor
+from wxgate.vitals import SIZE as VITALS
 from wxgate.watch import Watch
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class _Family:
         several = self._workers > 1
         self._claims = Ground.of(settings) if several else None
         self._muster = memoryview(mmap.mmap(-1, self._workers)) if several else None
+        self._vitals = memoryview(mmap.mmap(-1, VITALS * self._workers))
         self._history = memoryview(mmap.mmap(-1, SIZE))
         self.history = History(self._history)
         self.history.applied(1)
@@ -112,6 +114,7 @@ class _Family:
             store=self._store,
             hurry=self._hurries,
             rows=current.rows,
+            vitals=self._vitals,
             history=self._history,
             number=current.number,
             claims=self._claims,

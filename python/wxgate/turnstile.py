@@ -106,6 +106,11 @@ class Turnstile:
             "reads_ahead": overload.ahead[1] if self.pressed else None,
         }
 
+    @property
+    def refused_levels(self) -> int:
+        """How many levels of admission are refused; 0 if everything is let in."""
+        return max(0, LEVELS - self._overload.level)
+
     def turned(self, seconds: float) -> None:
         """Note how long a turn of the loop took, as far as that is known."""
         if seconds > self._longest:

@@ -12,6 +12,7 @@ from wxgate.running import Shared
 from wxgate.sim.demo.world import Ports, World, build
 from wxgate.sim.keypair import KeyPair
 from wxgate.stores.claims import Ground
+from wxgate.vitals import SIZE
 
 from .theatre import Theatre
 
@@ -68,8 +69,8 @@ def crew(stage: Stage) -> Crew:
         first = stage(routes, f"workers = 2\n{server}")
         settings = first.gateway.settings
         block = memoryview(bytearray(2 * Rows.of(settings).layout().size))
-        claims = Ground.of(settings)
-        shared = (Shared(block, worker, claims=claims) for worker in range(2))
+        claims, vitals = Ground.of(settings), memoryview(bytearray(2 * SIZE))
+        shared = (Shared(block, worker, claims=claims, vitals=vitals) for worker in range(2))
         gateways = [Gateway(settings, shared=one) for one in shared]
         return [replace(first, gateway=gateway) for gateway in gateways]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wxgate.stores.claims import SharedClaims
     from wxgate.stores.redis.claims import RedisClaims
     from wxgate.turnstile import Turnstile
+    from wxgate.vitals import Vitals
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class Status(msgspec.Struct, frozen=True):
     recorder: Recorder
     history: History
     turnstile: Turnstile | None = None
+    vitals: Vitals | None = None
 
     def report(self) -> dict[str, Any]:
         """Return all of it, ready for JSON."""
@@ -60,6 +62,8 @@ class Status(msgspec.Struct, frozen=True):
         if self.store is not None:
             yield from self.store.panel.render()
         yield from self.history.render()
+        if self.vitals is not None:
+            yield from self.vitals.render()
 
     def _claims(self) -> dict[str, int]:
         """How many messages are remembered, by all workers together if there are several."""

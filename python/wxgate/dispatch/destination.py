@@ -393,6 +393,11 @@ class Destination:
         return _close(self._crew, sinks)
 
     @property
+    def oldest(self) -> int | None:
+        """When the oldest message in memory was accepted (ms)."""
+        return self._window.oldest()
+
+    @property
     def is_out(self) -> bool:
         """Whether what comes now is not tried soon: parked, or down with no probe to spare."""
         gate = self._gate

@@ -217,6 +217,12 @@ class Dispatcher:
         """How the destinations stand, in the order of the places."""
         return [one.standing() for one in self._at.values() if not one.is_at_rest]
 
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest undelivered message in memory was accepted (ms)."""
+        times = (one.oldest for one in self._at.values())
+        return min((time for time in times if time is not None), default=None)
+
     async def drain(self, seconds: float) -> None:
         """Start no more tries, give the open ones ``seconds``, settle, close the sinks.
 

@@ -60,6 +60,11 @@ class Flight:
         finally:
             deadlines.leave(future)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a request still waits for the end."""
+        return any(not future.done() for future in self._waiting)
+
     def end(self, how: End) -> None:
         """Tell everybody."""
         for future in self._waiting:

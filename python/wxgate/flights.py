@@ -89,8 +89,10 @@ class Flights:
             self._claims.complete([message], _now())
             self._end(flight, _acknowledgement(message))
         self._dispatcher.recorded(seq, message, fresh=message.is_of(self._core))
-        if message.waits and self.is_out(flight):
-            flight.end(None)
+        if message.waits:
+            if self.is_out(flight):
+                flight.end(None)
+            self.left(flight)
 
     def is_out(self, flight: Flight) -> bool:
         """Whether its service is known to be down: then its tries hold no places in vain."""
@@ -110,6 +112,17 @@ class Flights:
             return
         flight.is_late = True
         self._counters.add(flight.account, "late")
+        self._limit(flight)
+
+    def left(self, flight: Flight) -> None:
+        """Note that a request may have hung up: with nobody left, it is as with a late answer."""
+        if flight.recorded and flight.message is not None and not flight.is_awaited:
+            self._limit(flight)
+
+    def _limit(self, flight: Flight) -> None:
+        """Wait for an answer only so much longer; it may have come just now."""
+        if flight in self._late or self._open.get(flight.message_id) is not flight:
+            return
         if len(self._late) >= _MAX_LATE:
             self._expire(next(iter(self._late)))
         loop = asyncio.get_running_loop()

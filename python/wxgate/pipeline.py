@@ -293,6 +293,9 @@ class Pipeline:
         self._shares.enter(tenant)
         try:
             end = await flight.wait(self._waits(self._budget(flight.account)))
+        except asyncio.CancelledError:
+            self._flights.left(flight)
+            raise
         finally:
             self._land(tenant)
         if isinstance(end, tuple):

@@ -253,6 +253,36 @@ def test_an_answer_is_not_waited_for_without_end(
     asyncio.run(run())
 
 
+def test_who_hangs_up_leaves_no_message_behind(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is out for hours would have them all kept in memory."""
+    monkeypatch.setattr(flights, "_LATE_FOR_S", 0.01)
+    theatre, handler = stage(), Answering()
+    handler.join(theatre)
+    handler.may.clear()
+
+    async def run() -> None:
+        async with theatre.gateway:
+            message = theatre.players["shop"].message("text", "hi")
+            tries = [asyncio.create_task(theatre.again("shop", message)) for _ in range(2)]
+            await until(lambda: handler.got and theatre.state.pipeline.in_flight == 2)
+            flight = theatre.flights.find(handler.got[0])
+            assert flight is not None
+            tries[0].cancel()
+            await asyncio.wait(tries[:1])
+            assert flight not in theatre.flights._late  # noqa: SLF001 (one waits on)
+            tries[1].cancel()
+            await asyncio.wait(tries)
+            await until(lambda: theatre.flights.find(handler.got[0]) is None)
+            assert (await theatre.again("shop", message)).body == b"success"
+            handler.may.set()
+            await theatre.counted(1)
+            assert theatre.total("shop", "late") == 0
+
+    asyncio.run(run())
+
+
 def test_only_so_many_answers_are_waited_for_beyond_their_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

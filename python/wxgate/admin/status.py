@@ -49,7 +49,7 @@ class Status(msgspec.Struct, frozen=True):
             "overload": self.turnstile and self.turnstile.standing(),
             "generation": self.pipeline.generation.number,
             "claims": self._claims(),
-            "state": {"mode": "alone"} if self.store is None else self.store.report(),
+            "state": {"mode": "local"} if self.store is None else self.store.report(),
             "journal": journal,
             "destinations": msgspec.to_builtins(self.dispatcher.snapshot()),
             "orphans": list(self.dispatcher.orphans),

@@ -51,7 +51,7 @@ class Gateway:
         type: str | None = None,  # noqa: A002 (WeChat's word)
         event: str | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Have an async function answer messages; handlers come before the file's routes.
+        """Have a function, async or plain, answer messages; handlers come before the file's routes.
 
         The function gets an ``Event`` and returns text, a reply object or None. Without arguments
         it takes every message.

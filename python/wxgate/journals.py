@@ -83,11 +83,14 @@ def unfit(table: Table) -> Problem | None:
             JournalReader(str(folder), raw_key(table)).find(id="-", limit=1)
     except JournalError as error:
         if error.code == "key":
-            return Problem("journal.key", str(error), "the key that the journal was begun with")
-        return Problem("journal.dir", f"{folder}: {error}")
+            return Problem(
+                "journal.key", str(error), "expected the key that the journal was begun with"
+            )
+        # Whatever else it is, a start repairs it, or says it better than a look from outside.
+        return None
     except OSError as error:
-        reason = f"{folder} cannot be used: {place}: {error.strerror}"
-        return Problem("journal.dir", reason, "a folder that this user may write")
+        reason = f"{folder} cannot be used: {place}: {error.strerror or error}"
+        return Problem("journal.dir", reason, "expected a folder that this user may write")
     return None
 
 

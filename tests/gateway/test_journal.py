@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -35,7 +36,9 @@ def ready(theatre: Theatre) -> bool:
     parts = (state.pipeline, state.dispatcher, state.journal)
     more = (None, state.recorder, History())
     status = Status("data", *parts, Board([], 1), NodeBoard([], 1), Claims(1000, 0, 0), *more)
-    return bool(status.report()["ready"])
+    report = status.report()
+    assert report["state"] == {"mode": "local"}
+    return bool(report["ready"])
 
 
 def test_who_was_refused_is_asked_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +56,29 @@ def test_who_was_refused_is_asked_again(stage: Stage, monkeypatch: pytest.Monkey
             assert theatre.state.journal.stats()["state"] == "refusing"
 
     asyncio.run(run())
+
+
+def test_what_lies_on_the_disk_is_its_owners_alone(stage: Stage) -> None:
+    """Messages, claims, limits, nonces and dead letters, and what SQLite puts beside them."""
+    limit = '[[limit]]\nname = "all"\nper = "all"\nrate = "99/s"\n'
+
+    async def run() -> dict[str, int]:
+        async with Scripted(status=400) as service:
+            theatre = stage(f'[[route]]\nto = "{service.url}"\n{limit}', "workers = 2\n")
+            async with theatre.gateway:
+                for account, kind in (("shop", "text"), ("billing", "partner")):
+                    assert (await theatre.play(account, kind)).status == 200
+                await theatre.counted(2, "buried")
+                journal = theatre.folder / "data/journal"
+                return {one.name: one.stat().st_mode for one in (journal, *journal.rglob("*"))}
+
+    before = os.umask(0o022)
+    try:
+        found = asyncio.run(run())
+    finally:
+        os.umask(before)
+    assert len(found) > 8
+    assert [name for name, mode in found.items() if mode & 0o077] == []
 
 
 def ids(service: Scripted) -> list[str]:

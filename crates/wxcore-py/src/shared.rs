@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,7 @@ impl Shared {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(path)?;
         Ok(Self { memory, lock })
     }

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +25,17 @@ struct Dir(PathBuf);
 impl Dir {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("wxcore-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(path.join("00")).unwrap();
         Self(path)
+    }
+
+    /// Asserts that nobody else can look at what people wrote.
+    fn is_private(&self) {
+        let files = std::fs::read_dir(self.0.join("00")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        for path in files.chain([self.0.clone(), self.0.join("00")]) {
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
     }
 
     fn files(&self, ending: &str) -> Vec<String> {
@@ -128,6 +138,7 @@ fn live(name: &str, key: Option<&SealKey>) {
     check(&dir.0, key);
     let made = dir.files(".idx");
     assert!(made.len() > 5, "{made:?}");
+    dir.is_private();
 
     // What the process before did not get to is made at the next start.
     for name in &made {
@@ -205,6 +216,7 @@ fn version_1_can_be_read() {
 #[test]
 fn the_index_of_version_1_is_still_what_is_made() {
     let dir = Dir::new("index-v1");
+    std::fs::create_dir_all(dir.0.join("00")).unwrap();
     let folder = dir.0.join("00");
     std::fs::copy(
         Path::new(V1).join("0000000001.seg"),

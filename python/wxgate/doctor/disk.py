@@ -19,8 +19,9 @@ def disk(settings: Settings) -> list[Finding]:
     """Look at the folder, or where it would be made; leaves nothing behind."""
     table = settings.journal
     folder = Path(table.dir).absolute()
-    if problem := unfit(table):
-        return [Finding("fail", str(folder), problem.reason, problem.fix, problem.path)]
+    if (problem := unfit(table)) is not None:
+        expected = problem.fix.removeprefix("expected ")
+        return [Finding("fail", str(folder), problem.reason, expected, problem.path)]
     free = shutil.disk_usage(standing_place(folder)).free
     found = f"can be written, {free / _GIB:.1f} GiB free"
     most = table.max_bytes * settings.server.workers

@@ -1,12 +1,17 @@
 //! The real file system.
 
-use std::fs::{self, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::fs::{File, Fs, Held, Lock, Mode};
+
+/// What people write is nobody's business but the gateway's: the permissions of new files.
+const FILE_MODE: u32 = 0o600;
+/// And those of new folders.
+const DIR_MODE: u32 = 0o700;
 
 /// The real file system, through the standard library.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +58,7 @@ impl Held for fs::File {
 
 impl Fs for Disk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(String, u64)>> {
@@ -76,7 +81,7 @@ impl Fs for Disk {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn File>> {
         let mut options = OpenOptions::new();
         options.read(true).write(mode != Mode::Read);
-        options.create_new(mode == Mode::Create);
+        options.create_new(mode == Mode::Create).mode(FILE_MODE);
         Ok(Arc::new(options.open(path)?))
     }
 
@@ -99,6 +104,7 @@ impl Fs for Disk {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(file)),

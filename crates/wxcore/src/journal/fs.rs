@@ -66,7 +66,7 @@ pub enum Mode {
     Read,
     /// To read and write; it must be there.
     Write,
-    /// To read and write; it must not be there.
+    /// To read and write, by its owner alone; it must not be there.
     Create,
 }
 
@@ -81,7 +81,7 @@ pub type Lock = Box<dyn Held>;
 
 /// A file system.
 pub trait Fs: Send + Sync {
-    /// Makes a folder and those above it.
+    /// Makes a folder and those above it, for their owner alone.
     ///
     /// # Errors
     /// What the system says.

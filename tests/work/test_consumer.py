@@ -288,6 +288,24 @@ def test_a_server_that_comes_back_empty_is_gone_on_with(own_redis: Server) -> No
     assert more == ["id11"]
 
 
+def test_a_partition_that_was_another_s_for_a_moment_is_taken_anew(redis_server: Server) -> None:
+    """Whoever forgets deals anew, and may deal it back; what is finished is known all the same."""
+
+    async def scene() -> list[str]:
+        async with (
+            hub(redis_server.url, partitions=1) as one,
+            working(redis_server.url, "a") as worker,
+        ):
+            await one.put(messages(range(1, 4)))
+            got = finish(worker, await read(worker, 3))
+            await until_pending(one)
+            redis_server.say("SET", ROOT.partition(0).owner("workers"), "b:token")
+            await one.put(messages(range(4, 7)))
+            return got + finish(worker, await read(worker, 3))
+
+    assert asyncio.run(scene()) == [f"id{number}" for number in range(1, 7)]
+
+
 def test_two_groups_have_each_message_once(redis_server: Server) -> None:
     """What one has finished the other still has before it."""
 

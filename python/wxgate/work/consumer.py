@@ -265,9 +265,12 @@ class Consumer:
 
     async def _ensure(self, number: int) -> None:
         share = self._shares.get(number)
-        if share is None:
+        if share is None or share.lost:
+            # Lost to another who has given it back, or whom a server that forgot has dealt it to.
+            known = None if share is None else share.recent
             partition = self.root.partition(number)
-            share = self._shares[number] = Share(partition, self.group, self.name, self._token)
+            share = Share(partition, self.group, self.name, self._token, known)
+            self._shares[number] = share
         if not share.taken:
             await share.take(self._client)
             self._changed.set()

@@ -127,8 +127,15 @@ class ForgottenError(Exception):
 class Share:
     """One partition of one consumer."""
 
-    def __init__(self, partition: Partition, group: str, consumer: str, token: str) -> None:
-        """Have nothing yet: see ``take``."""
+    def __init__(
+        self,
+        partition: Partition,
+        group: str,
+        consumer: str,
+        token: str,
+        known: Recent | None = None,
+    ) -> None:
+        """Have nothing yet: see ``take``; ``known`` is what was seen finished here before."""
         self.partition = partition
         self._group = group
         self._consumer = consumer
@@ -136,7 +143,7 @@ class Share:
         self.keys = (partition.entries, partition.owner(group))
         self._done, self._deaths = partition.done(group), partition.deaths(group)
         self._made = partition.made
-        self.recent = Recent()
+        self.recent = Recent() if known is None else known
         self.in_hand: dict[str, Entry] = {}
         """What was read and is not finished, by id."""
         self.finished: list[Entry] = []

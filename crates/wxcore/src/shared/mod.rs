@@ -8,8 +8,8 @@
 //! possible: an entry is filled before its state says that it counts, and stops to count before it is
 //! taken apart.
 //!
-//! [`table`] finds entries by a key, [`chunks`] keeps the bytes that belong to one. Their users are
-//! [`crate::admit::shared`] and [`crate::limit::shared`].
+//! [`table`] finds entries by a key, [`chunks`] keeps the bytes that belong to one.
+//! [`crate::admit::shared`] makes claims of both.
 
 pub mod chunks;
 pub mod table;

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .conftest import Stage
     from .theatre import Theatre
 
-FIRST, MORE = 30_000, 50_000
+FIRST, MORE = 30_000, 100_000
 MOST = 4
 """Bytes a message that memory may grow by; twelve for each would be the least that a list takes."""
 

@@ -175,7 +175,7 @@ bench-quick: setup benches/core/Cargo.lock ## the same in two minutes, roughly; 
 	@$(BIN)/python benches/report.py --quick
 
 .PHONY: bench-day
-bench-day: setup ## a whole day, half an hour alone on the machine; DAY_ARGS='--messages 300000' rehearses
+bench-day: setup ## a whole day, alone on the machine, as fast as that carries it; DAY_ARGS='--messages 300000' rehearses
 	$(call say,a day of twenty million: leave the machine alone)
 	@$(BIN)/python benches/day/run.py $(DAY_ARGS)
 

@@ -1,6 +1,6 @@
 """What is measured apart from ``make bench``, and kept: in ``results.json``, and in a page.
 
-A whole day takes half an hour, so that it is played when there is something new to say; the page
+A whole day takes long, so that it is played when there is something new to say; the page
 shows the last one, with its own date and commit, whatever else is measured again.
 """
 

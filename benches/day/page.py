@@ -21,7 +21,7 @@ a group of the stream that acknowledges what it has read. What is refused is sen
 player.
 
 """
-_NONE = "No day is part of these results: `make bench-day` plays one, in half an hour.\n"
+_NONE = "No day is part of these results: `make bench-day` plays one.\n"
 
 
 def section(seen: dict[str, Any] | None) -> str:

@@ -320,6 +320,9 @@ impl Committer {
     fn fail(&mut self, seqs: &Range<u64>, failure: &Failure) {
         self.retiring.clear();
         self.shared.count(|counters| counters.failures += 1);
+        self.strikes += u32::from(failure.reason == Refusal::Failed);
+        // First: who hears that a message failed is to be refused the next one, not to see it fail.
+        self.refuse(failure);
         if !seqs.is_empty() {
             self.unsaid.push(seqs.clone());
             self.shared.ledger().fail(seqs.clone());
@@ -329,7 +332,9 @@ impl Committer {
         } else {
             self.owing = true;
         }
-        self.strikes += u32::from(failure.reason == Refusal::Failed);
+    }
+
+    fn refuse(&self, failure: &Failure) {
         let mut queue = self.shared.queue();
         if self.strikes >= STRIKES {
             queue.state = State::Poisoned;

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from wechat import AES_KEY, APPID, TEXT, TOKEN, Push, push
+from wechat import ACCOUNT, AES_KEY, APPID, TEXT, TOKEN, Push, push
 from wxcore._wxcore import Gateway as Core
 from wxgate.gateway import Gateway
 
@@ -24,16 +24,6 @@ _WARM = 256
 _COUNTED = 1536
 _AT_ONCE = 32
 _LOOK_S = 0.05
-_ACCOUNT = {
-    "name": "shop",
-    "kind": "official",
-    "receive_ids": [APPID],
-    "tokens": [TOKEN],
-    "aes_keys": [AES_KEY],
-    "mode": "safe",
-    "format": "xml",
-    "max_age": 86400,
-}
 # Under callgrind each turn of the loop takes so long that messages would have to queue.
 _CONFIG = """\
 [server]
@@ -65,7 +55,7 @@ def mark(name: str = "") -> None:
 
 def receive() -> None:
     """Play ``wxcore.Gateway.receive``, called from Python."""
-    core = Core(json.dumps({"accounts": [_ACCOUNT], "routes": [{}]}).encode())
+    core = Core(json.dumps({"accounts": [ACCOUNT], "routes": [{}]}).encode())
     requests = [
         ("shop", None, "POST", sent.query, [], sent.body, sent.now * 1000) for sent in _requests()
     ]

@@ -20,6 +20,17 @@ AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 APPID = "wxba5fad812f8e6fb9"
 MSG_ID = b"24539081234567890"
 USER = "oMgHVjngRipVsoxg6TuX3vz6glDg"
+ACCOUNT = {
+    "name": "shop",
+    "kind": "official",
+    "receive_ids": [APPID],
+    "tokens": [TOKEN],
+    "aes_keys": [AES_KEY],
+    "mode": "safe",
+    "format": "xml",
+    "max_age": 86400,
+}
+"""As ``wxcore.Gateway`` reads it."""
 
 envelope = Envelope(TOKEN, AES_KEY, APPID)
 

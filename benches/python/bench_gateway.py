@@ -6,28 +6,17 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from wechat import AES_KEY, APPID, SIZES, TOKEN, USER, push
+from wechat import ACCOUNT, SIZES, USER, push
 from wxcore._wxcore import Gateway
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-_ACCOUNT = {
-    "name": "shop",
-    "kind": "official",
-    "receive_ids": [APPID],
-    "tokens": [TOKEN],
-    "aes_keys": [AES_KEY],
-    "mode": "safe",
-    "format": "xml",
-    "max_age": 86400,
-}
-
 
 @pytest.mark.parametrize("size", SIZES)
 def bench_receive(benchmark: BenchmarkFixture, size: str) -> None:
     """Query, signature, decryption, fields, identity, route, event."""
-    gateway = Gateway(json.dumps({"accounts": [_ACCOUNT], "routes": [{}]}).encode())
+    gateway = Gateway(json.dumps({"accounts": [ACCOUNT], "routes": [{}]}).encode())
     sent = push(SIZES[size])
     request = ("shop", None, "POST", sent.query, [], sent.body, sent.now * 1000)
     received = gateway.receive(*request)

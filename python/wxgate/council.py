@@ -60,12 +60,12 @@ class Council:
 
     def listen(self, until: float | None) -> None:
         """Wait for something to happen, and see to it; ``until`` is of ``time.monotonic``."""
+        # Whoever joined while the others agreed was heard then, and nothing more comes of it.
+        self._catch_up()
         seconds = None if until is None else max(0.0, until - time.monotonic())
         for key, _ in self._selector.select(seconds):
             key.data()
-        for member in list(self._members.values()):
-            if member.number != self.current.number:
-                self._catch_up(member)
+        self._catch_up()
 
     def agree(self, proposed: Current) -> Sequence[str]:
         """Have all go by a configuration; if one cannot, return why, and nothing has changed."""
@@ -85,8 +85,13 @@ class Council:
             member.number = self.current.number
         return self._all(members, Commit)
 
-    def _catch_up(self, member: _Member) -> None:
-        """Bring a worker up to date that was starting while the others agreed."""
+    def _catch_up(self) -> None:
+        """Bring all workers up to date that were starting while the others agreed."""
+        for member in list(self._members.values()):
+            if member.number != self.current.number:
+                self._bring(member)
+
+    def _bring(self, member: _Member) -> None:
         problems = self._all([member], partial(Prepare, self.current))
         if not problems:
             self._commit([member])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
 from wxgate import council, supervisor
-from wxgate.channel import Channel, Door, Hello, Prepare
+from wxgate.channel import Channel, Door, Hello, Outcome, Prepare
 from wxgate.council import Council
 from wxgate.history import SIZE, History
 from wxgate.subordinate import Subordinate
@@ -96,6 +99,40 @@ def test_who_is_gone_before_it_is_told_to_end_ends_nothing_else(door: Door) -> N
     channel.close()
     one.listen(None)
     assert not one.is_open
+
+
+def test_who_joins_while_the_others_agree_is_brought_up_to_date(door: Door) -> None:
+    """Its greeting is heard while they are waited for, and it says nothing more."""
+    one = Council(given(1), door)
+    other = join(one, door, 1)
+    one.listen(0)
+    late = door.knock()
+    late.send(Hello(2, 1))
+    agreeing = Thread(target=one.agree, args=[given(2)])
+    agreeing.start()
+    while len(one._members) < 2:  # noqa: SLF001
+        time.sleep(0.01)
+    obey(other, 2)
+    agreeing.join()
+    bringing = Thread(target=one.listen, args=[None])
+    bringing.start()
+    try:
+        obey(late, 2)
+    finally:
+        late.close()
+        other.close()
+        bringing.join()
+    while one.is_open:
+        one.listen(1)
+
+
+def obey(channel: Channel, orders: int) -> None:
+    """Carry out so many."""
+    while orders:
+        select.select([channel], [], [], 10)
+        for order in channel.receive():
+            channel.send(Outcome(cast("Prepare", order).ticket))
+            orders -= 1
 
 
 @pytest.fixture

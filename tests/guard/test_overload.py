@@ -141,12 +141,50 @@ def test_a_spike_is_forgotten_as_soon_as_there_is_time_left() -> None:
 def test_as_many_are_read_ahead_as_can_be_served_in_half_the_wait() -> None:
     """So that what is read waits for as long as it may at most."""
     overload = Overload(RULES)
-    for _ in range(500):
-        overload.served(0.001)
-    overload.end_window(0.1, 0.0, 0, unread=0, busy=True)
+    window(overload, 500, unread=500)
     assert overload.ahead == (40, 50)
-    overload.end_window(0.1, 0.0, 0, unread=0, busy=True)
-    assert overload.ahead == (40, 50)
+    overload.end_window(0.1, 0.0, 0, unread=0, busy=False)
+    assert overload.ahead == (80, 100)
     for _ in range(9):
         overload.end_window(0.1, 0.0, 0, unread=0, busy=False)
     assert overload.ahead == (512, 512)
+
+
+def window(overload: Overload, many: int, *, unread: int) -> None:
+    """Let one pass in which so many were read and served, and the processor was busy."""
+    for number in range(many):
+        overload.admits(number * LEVELS // many, 0)
+        overload.served(0.001)
+    overload.end_window(0.1, 0.0, 0, unread=unread, busy=True)
+
+
+def test_a_few_that_are_refused_unread_have_as_few_refused_for_their_level() -> None:
+    """They came in a burst, of which nothing is left: there is room for everybody else."""
+    overload = Overload(RULES)
+    window(overload, 1000, unread=10)
+    assert LEVELS * 0.98 < overload.level < LEVELS
+
+
+def test_a_burst_may_fill_the_whole_wait_and_a_flood_less_than_half_of_it() -> None:
+    """In a flood the room is always full: that is what who is read and refused waits for."""
+    overload = Overload(RULES)
+    window(overload, 500, unread=0)
+    assert overload.ahead == (100, 125)
+    window(overload, 500, unread=500)
+    assert overload.ahead == (40, 50)
+    for _ in range(9):
+        window(overload, 500, unread=0)
+    assert overload.ahead == (40, 50)
+    window(overload, 500, unread=0)
+    assert overload.ahead == (100, 125)
+
+
+def test_one_window_in_which_others_had_the_processor_takes_no_room() -> None:
+    """What is refused for it would be dearer than to serve it."""
+    overload = Overload(RULES)
+    for served in (500, 50, 50):
+        window(overload, served, unread=2000)
+    assert 30 <= overload.ahead[0] < 40
+    for _ in range(50):
+        window(overload, 50, unread=2000)
+    assert overload.ahead[0] < 10

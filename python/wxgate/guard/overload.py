@@ -21,13 +21,22 @@ _LEAST_ROOM = 32
 _URGENT_ROOM = 4
 """As many times longer may the queue be for what comes before users' messages."""
 _CHOICE = 0.2
-"""Of what is read while others are refused unread, so much is refused for its level."""
+"""Of what is read while others are refused unread, so much at most is refused for its level."""
 _WAITS = 2
 """For so many times the wait that is allowed on average the queue has room."""
 _AHEAD = 0.5
 """For so many times it, what is unread included: then the rest is refused unread."""
 _UNREAD = 0.4
 """For so many times it, what is unread alone."""
+_FLOOD = 0.1
+"""Of what is read, so much more is refused unread in a flood."""
+_DRY = 10
+"""Windows without one after which who comes at once is a burst:"""
+_BURST = 2.5
+"""as many times more may wait then, which is for the whole wait that is allowed."""
+_FORGETS = 0.9
+"""What was served in a window says what can be, less by this in each window after it: one in which
+others had the processor would have the next one's refused, and refusals cost what serving needs."""
 _LEAST_AHEAD, _LEAST_UNREAD = 16, 8
 _ROOMY = 512
 """So many may wait unread as long as nobody knows what can be served."""
@@ -54,6 +63,8 @@ class Overload:
     """The level of admission, and what is counted to move it."""
 
     __slots__ = (
+        "_can",
+        "_dry",
         "_in",
         "_room",
         "_rules",
@@ -75,6 +86,9 @@ class Overload:
         To refuse all others unread costs least.
         """
         self._room = _LEAST_ROOM
+        self._can = 0.0
+        self._dry = _DRY
+        """Windows since the last one of a flood."""
         self._start_window()
 
     def go_by(self, rules: OverloadRules) -> None:
@@ -124,16 +138,22 @@ class Overload:
             few = self._served * (1 - self._rules.down) - queued / 4
             self._lower(max(few, self._served / 2))
         elif unread:
-            # Of many some are read only to be refused: so that there is a choice at all.
-            self._approach((1 - _CHOICE) * sum(self._seen))
+            # Of many some are read only to be refused: so that there is a choice at all. Of few
+            # as few: for those who came with a burst a fifth of all would be refused.
+            seen = sum(self._seen)
+            self._approach(seen - seen * min(_CHOICE, unread / (unread + seen)))
         elif not busy:
             self._approach(sum(self._seen))
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
+        self._can = max(self._served, self._can * _FORGETS)
+        self._dry = 0 if unread > _FLOOD * sum(self._seen) else self._dry + 1
         if self._served:
-            waits = self._rules.wait * self._served / seconds
+            waits = self._rules.wait * self._can / seconds
             self._room = max(_LEAST_ROOM, round(_WAITS * waits))
             if busy or waited > self._rules.wait:
+                if self._dry >= _DRY:
+                    waits *= _BURST
                 self.ahead = (
                     max(_LEAST_UNREAD, round(_UNREAD * waits)),
                     max(_LEAST_AHEAD, round(_AHEAD * waits)),

@@ -41,7 +41,7 @@ _TRIES = 4
 """Deliveries open at once to each destination while it is pressed."""
 _BEAT = 0.002
 """Seconds between two looks at how late the loop is, while it is pressed."""
-_SWITCH = 0.002
+_SWITCH = 0.0001
 """Seconds after which the loop lends out the GIL, while it is pressed: whoever refuses needs it."""
 _SWITCH_CALM = 0.005
 """Python's own."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from wxcore._wxcore import reasons
 
+from wxgate.label import label
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -152,8 +154,7 @@ class Counters:
             yield from _head(column)
             for name in self._layout.destinations:
                 total = self._sum(self._layout.delivery(name) + offset)
-                label = name.replace("\\", r"\\").replace('"', r"\"")
-                yield f'wxgate_{column}_total{{destination="{label}"}} {total}'
+                yield f'wxgate_{column}_total{{destination="{label(name)}"}} {total}'
 
     def _limits(self) -> Iterator[str]:
         for offset, column in enumerate(_LIMITS):

@@ -33,6 +33,18 @@ def test_prometheus_can_read_it() -> None:
     assert len(lines) == len(COLUMNS) * 4
 
 
+def test_a_query_is_for_nobody_to_read() -> None:
+    """It may hold a secret. Two that differ in nothing else are still two."""
+    names = [f"http://x/hook?key={secret}" for secret in ("sesame", "mellon")]
+    board = Board(names, 2)
+    lines = [line for line in board.render() if line.startswith("wxgate_dispatch_held{")]
+    assert len(set(lines)) == 2
+    assert all(
+        line.startswith('wxgate_dispatch_held{destination="http://x/hook?') for line in lines
+    )
+    assert not any("sesame" in line or "mellon" in line for line in lines)
+
+
 def test_destinations_beyond_the_rows_are_left_out() -> None:
     """The block was made before their names were known; nothing breaks."""
     board = Board(NAMES, 1)

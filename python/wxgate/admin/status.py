@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from wxgate.label import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,8 +53,11 @@ class Status(msgspec.Struct, frozen=True):
             "claims": self._claims(),
             "state": {"mode": "local"} if self.store is None else self.store.report(),
             "journal": journal,
-            "destinations": msgspec.to_builtins(self.dispatcher.snapshot()),
-            "orphans": list(self.dispatcher.orphans),
+            "destinations": [
+                msgspec.to_builtins(msgspec.structs.replace(one, name=shown(one.name)))
+                for one in self.dispatcher.snapshot()
+            ],
+            "orphans": list(map(shown, self.dispatcher.orphans)),
         }
 
     def metrics(self) -> Iterator[str]:

@@ -10,6 +10,8 @@ import mmap
 from array import array
 from typing import TYPE_CHECKING
 
+from wxgate.label import label
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -87,5 +89,4 @@ class Board:
         yield f"# HELP {metric} {meaning}"
         yield f"# TYPE {metric} {kind}"
         for name in self._names:
-            label = name.replace("\\", r"\\").replace('"', r"\"")
-            yield f'{metric}{{destination="{label}"}} {self.total(name, column)}'
+            yield f'{metric}{{destination="{label(name)}"}} {self.total(name, column)}'

@@ -17,7 +17,7 @@ from wxgate.dispatch.delivery import Delivery
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Window
 from wxgate.dispatch.message import Kept
-from wxgate.dispatch.outcome import Outcome, shown
+from wxgate.dispatch.outcome import Outcome
 from wxgate.dispatch.pace import Paces
 from wxgate.dispatch.place import Standing
 from wxgate.dispatch.progress import Progress
@@ -25,6 +25,7 @@ from wxgate.dispatch.reader import Reader
 from wxgate.dispatch.timer import Timer
 from wxgate.dispatch.waits import Waits
 from wxgate.errors import SinkRetryError
+from wxgate.label import shown
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING
 
+from wxgate.label import label
 from wxgate.sinks.cells import AWAY, COLUMNS, COUNTERS, GAUGES, Cells
 
 if TYPE_CHECKING:
@@ -69,8 +70,5 @@ class NodeBoard:
                 offset = COLUMNS.index(column)
                 for (destination, name), place in self._places.items():
                     total = sum(region[place + offset] for region in self._regions)
-                    yield f'{metric}{{destination="{destination}",node="{_label(name)}"}} {total}'
-
-
-def _label(name: str) -> str:
-    return name.replace("\\", r"\\").replace('"', r"\"")
+                    labels = f'destination="{label(destination)}",node="{label(name)}"'
+                    yield f"{metric}{{{labels}}} {total}"

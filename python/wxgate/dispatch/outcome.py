@@ -10,6 +10,7 @@ from wxgate.dispatch.message import Letter, subject_of
 from wxgate.dispatch.raised import told
 from wxgate.errors import SinkError, SinkGoneError, SinkRefusedError, SinkRetryError, StoreError
 from wxgate.guard.breaker import Circuit
+from wxgate.label import shown
 from wxgate.replies import NotAReplyError
 
 if TYPE_CHECKING:
@@ -214,11 +215,6 @@ class Outcome:
             _LOG.error("%s is parked, nothing more is tried there: %s", self._shown, error)
         self._plan()
         self.gate.leave(attempt)
-
-
-def shown(name: str) -> str:
-    """Return a destination's name for logs: without the query, which may hold a secret."""
-    return name.partition("?")[0]
 
 
 def _cause(error: Exception) -> str:

@@ -22,29 +22,29 @@ class Deadlines(Generic[T]):
     ) -> None:
         """Call ``expire`` with whoever has entered and not left for ``seconds``."""
         self.seconds = seconds
-        self._loop = loop
+        self.loop = loop
         self._expire = expire
         self._open: dict[T, float] = {}
         self._looks = False
 
     def enter(self, who: T) -> None:
         """Begin to wait."""
-        until = self._loop.time() + self.seconds
+        until = self.loop.time() + self.seconds
         self._open[who] = until
         if not self._looks:
             self._looks = True
-            self._loop.call_at(until, self._look)
+            self.loop.call_at(until, self._look)
 
     def leave(self, who: T) -> bool:
         """Wait no more; whether the time was not up yet."""
         return self._open.pop(who, None) is not None
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         while self._open:
             who, until = next(iter(self._open.items()))
             if until > now:
-                self._loop.call_at(until, self._look)
+                self.loop.call_at(until, self._look)
                 return
             del self._open[who]
             self._expire(who)
@@ -61,7 +61,7 @@ def tasks(loop: asyncio.AbstractEventLoop, seconds: float) -> Tasks:
 
 async def within(deadlines: Tasks, awaited: Awaitable[bytes]) -> bytes:
     """Await in the current task. Raises ``TimeoutError`` when the time is up."""
-    task = asyncio.current_task()
+    task = asyncio.current_task(deadlines.loop)
     assert task is not None  # noqa: S101 (for mypy: a coroutine that is awaited runs in one)
     deadlines.enter(task)
     try:

@@ -52,7 +52,7 @@ class Flight:
     async def wait(self, deadlines: Waits) -> End:
         """Wait for the end, but not longer than the sender does."""
         # A future for each: a peer that hangs up cancels its own.
-        future: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[End] = deadlines.loop.create_future()
         self._waiting.append(future)
         deadlines.enter(future)
         try:

@@ -8,6 +8,8 @@ from wxgate import refused
 from wxgate.deadlines import within
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
@@ -61,13 +63,17 @@ def _headers(scope: Scope) -> list[tuple[str, str]]:
     return scope.headers.items()
 
 
-async def _body(scope: Scope, protocol: HTTPProtocol, limit: int) -> bytes:
+def _body(scope: Scope, protocol: HTTPProtocol, limit: int) -> Awaitable[bytes]:
     """The length header bounds the read, hyper keeps to it; without one the chunks are counted."""
     length = scope.headers.get("content-length")
-    if length is not None:
-        if not length.isdigit() or int(length) > limit:
-            raise _TooLargeError
-        return await protocol()
+    if length is None:
+        return _chunks(scope, protocol, limit)
+    if not length.isdigit() or int(length) > limit:
+        raise _TooLargeError
+    return protocol()
+
+
+async def _chunks(scope: Scope, protocol: HTTPProtocol, limit: int) -> bytes:
     if scope.method == "GET":
         return b""
     chunks = []

@@ -29,12 +29,12 @@ _AHEAD = 0.5
 _UNREAD = 0.4
 """For so many times it, what is unread alone."""
 _FLOOD = 0.1
-"""Of what is read, so much more is refused unread in a flood."""
-_DRY = 10
-"""Windows without one after which who comes at once is a burst:"""
+"""It is a flood where more are refused unread than this share of what is read."""
+_FLOOD_OVER = 10
+"""Windows without one, after which those who come all at once are a burst."""
 _BURST = 2.5
-"""as many times more may wait then, which is for the whole wait that is allowed."""
-_FORGETS = 0.9
+"""In a burst so many times more may wait, which is for the whole wait that is allowed."""
+_FADES = 0.9
 """What was served in a window says what can be, less by this in each window after it: one in which
 others had the processor would have the next one's refused, and refusals cost what serving needs."""
 _LEAST_AHEAD, _LEAST_UNREAD = 16, 8
@@ -63,13 +63,13 @@ class Overload:
     """The level of admission, and what is counted to move it."""
 
     __slots__ = (
-        "_can",
-        "_dry",
+        "_capacity",
         "_in",
         "_room",
         "_rules",
         "_seen",
         "_served",
+        "_since_flood",
         "_waited",
         "ahead",
         "level",
@@ -86,8 +86,9 @@ class Overload:
         To refuse all others unread costs least.
         """
         self._room = _LEAST_ROOM
-        self._can = 0.0
-        self._dry = _DRY
+        self._capacity = 0.0
+        """Messages that can be served in a window, by what has been seen."""
+        self._since_flood = _FLOOD_OVER
         """Windows since the last one of a flood."""
         self._start_window()
 
@@ -133,6 +134,7 @@ class Overload:
         was as good as no time left in it.
         """
         waited = max(self._waited / self._served if self._served else 0.0, oldest)
+        seen = sum(self._seen)
         if waited > self._rules.wait:
             # Part of the next window belongs to those who queue already.
             few = self._served * (1 - self._rules.down) - queued / 4
@@ -140,28 +142,31 @@ class Overload:
         elif unread:
             # Of many some are read only to be refused: so that there is a choice at all. Of few
             # as few: for those who came with a burst a fifth of all would be refused.
-            seen = sum(self._seen)
             self._approach(seen - seen * min(_CHOICE, unread / (unread + seen)))
         elif not busy:
-            self._approach(sum(self._seen))
+            self._approach(seen)
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
-        self._can = max(self._served, self._can * _FORGETS)
-        self._dry = 0 if unread > _FLOOD * sum(self._seen) else self._dry + 1
+        self._since_flood = 0 if unread > _FLOOD * seen else self._since_flood + 1
+        self._make_room(seconds, full=busy or waited > self._rules.wait)
+        self._start_window()
+
+    def _make_room(self, seconds: float, *, full: bool) -> None:
+        """Say how many may wait after a window of so many seconds, and whether it was full."""
+        self._capacity = max(self._served, self._capacity * _FADES)
+        waits = self._rules.wait * self._capacity / seconds
         if self._served:
-            waits = self._rules.wait * self._can / seconds
             self._room = max(_LEAST_ROOM, round(_WAITS * waits))
-            if busy or waited > self._rules.wait:
-                if self._dry >= _DRY:
-                    waits *= _BURST
-                self.ahead = (
-                    max(_LEAST_UNREAD, round(_UNREAD * waits)),
-                    max(_LEAST_AHEAD, round(_AHEAD * waits)),
-                )
-        if not busy and waited <= self._rules.wait:
+        if not full:
             # What was served says nothing of what could be.
             self.ahead = (min(2 * self.ahead[0], _ROOMY), min(2 * self.ahead[1], _ROOMY))
-        self._start_window()
+        elif self._served:
+            if self._since_flood >= _FLOOD_OVER:
+                waits *= _BURST
+            self.ahead = (
+                max(_LEAST_UNREAD, round(_UNREAD * waits)),
+                max(_LEAST_AHEAD, round(_AHEAD * waits)),
+            )
 
     def _approach(self, many: float) -> None:
         """Let in so many of messages like those of this window: less at once, more by halves.

@@ -49,6 +49,8 @@ class Load:
     """How often a message is sent until WeChat gives it up."""
     padding: int = 0
     """Characters that make a text longer."""
+    draw: str = ""
+    """A name under which a load is the same, users and times, however often it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Driver:
         self.players = [player]
         """Whose keys tries are made under, in turn."""
         self._port = port
+        self._seed = seed
         self._random = random.Random(seed)  # noqa: S311 (a run that can be repeated)
         self._next = self._random.randrange(10**15, 2 * 10**15)
         self._idle: list[Line] = []
@@ -117,7 +120,7 @@ class Driver:
     def schedule(self, load: Load) -> Iterator[Due]:
         """What is to be sent, and when: drawn from the seed, as far as it is asked for."""
         at = 0.0
-        chance = self._random
+        chance = random.Random(self._seed + load.draw) if load.draw else self._random  # noqa: S311
         while (at := at + chance.expovariate(load.rate)) < load.seconds:
             number, self._next = self._next, self._next + 1
             user = f"o{chance.randrange(load.users):027d}"

@@ -98,7 +98,8 @@ EJECTED = "eject = 1.0, failures = 3"
 """Only what it answers does."""
 WINDOW = 3.0
 """Seconds of a slow start."""
-BUSY = Load(rate=600, seconds=0.6, asks=0.0, duplicates=0.0, users=400)
+BUSY = Load(rate=600, seconds=0.6, asks=0.0, duplicates=0.0, users=400, draw="busy")
+"""The same each time, so that a node's parts of it compare: chance alone moves them by a tenth."""
 MANY_OPEN = Mode(delay=0.05)
 """So many are open at each node that a part of its load is more than one."""
 

@@ -59,7 +59,8 @@ impl Engine<'_> {
         let Some(request) = made else {
             return Some(call);
         };
-        self.exchange(call, &request, due);
+        let now = self.now();
+        self.exchange(call, &request, now);
         None
     }
 

@@ -213,6 +213,33 @@ fn latency_counts_from_the_schedule_also_while_all_connections_are_busy() {
 }
 
 #[test]
+fn a_payment_that_leaves_late_is_waited_for_as_long_as_any_other() {
+    // Ten due at once on one connection: the last leaves after 900 ms, of 500 ms of patience.
+    let address = serve(Box::new(|_, _, _| {
+        thread::sleep(std::time::Duration::from_millis(100));
+        SUCCESS
+    }));
+    let vectors = include_str!("../../../tests/vectors/vectors.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let mut vectors = vectors["vectors"].as_array().unwrap().iter();
+    let signed = vectors.find(|one| one["id"] == "pay-v3-rsa-sign-go");
+    let key = &signed.unwrap()["inputs"]["private_key_pem"];
+    let spec = format!(
+        r#"{{"address": "{address}", "epoch": 1764000000, "patience": 0.5, "connections": 1,
+        "accounts": [{{"name": "mch", "style": "pay", "receiver": "1900000001",
+            "serial": "PUB_KEY_ID_1", "apiv3_key": "0123456789abcdef0123456789abcdef",
+            "private_key": {key}}}],
+        "mix": [{{"account": "mch", "what": "payment", "weight": 1}}],
+        "legs": [{{"seconds": 0.01, "rate": 1000}}]}}"#
+    );
+    let report = run(&Spec::from_json(spec.as_bytes()).unwrap(), &mut |_| true).unwrap();
+    assert_eq!(
+        (report.counts.acknowledged, report.counts.unanswered),
+        (10, 0)
+    );
+}
+
+#[test]
 fn a_stranger_is_counted_apart() {
     let address = serve(Box::new(|_, _, body| {
         if body.starts_with(b"<xml><ToUserName><![CDATA[gh_e136c6e50636]]></ToUserName><Encrypt>") {

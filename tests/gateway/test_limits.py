@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -227,13 +226,12 @@ def test_what_is_paced_is_taken_at_once_and_delivered_in_its_time(stage: Stage) 
             assert (await theatre.play("mini", "text")).status == 200
             await until(lambda: theatre.deliveries().get("log:") == 1)
             await until(lambda: len(arrived) == 6)
-            assert arrived[-1][1] - started >= 5 * 0.05
+            # None before its turn; by how much any comes later is the machine's affair.
+            assert all(at - started >= turn * 0.05 for turn, (_, at) in enumerate(arrived))
             shown = theatre.state.counters.render()
             assert 'wxgate_limit_passed_total{limit="slow"} 6' in shown
 
     asyncio.run(run())
-    gaps = [later[1] - earlier[1] for earlier, later in pairwise(arrived)]
-    assert min(gaps) >= 0.045
 
 
 def test_a_restart_goes_on_at_the_rate(stage: Stage) -> None:

@@ -57,6 +57,28 @@ def test_tls_and_a_user_of_its_own(tmp_path: Path, tls_identity: Identity) -> No
         asyncio.run(run(server.url))
 
 
+def test_a_unix_socket_and_its_databases(tmp_path: Path) -> None:
+    """Where it stands on the same machine; nobody there is said with the path."""
+    path = tmp_path / "redis.sock"
+    url = f"unix://{path}"
+
+    async def run() -> None:
+        async with node(url, budget=1.0) as here, node(f"{url}?db=3", budget=1.0) as there:
+            assert here.is_shared, here.report()
+            assert await ask(here, 1) is True
+            assert await ask(here, 1) is False
+            assert await ask(there, 1) is True
+
+    async def fail() -> None:
+        async with node(url) as here:
+            assert not here.is_shared
+            assert str(here.report()["reason"]).startswith(f"{path}: ")
+
+    with Server(present(REDIS_7), tmp_path, "--unixsocket", str(path)):
+        asyncio.run(run())
+    asyncio.run(fail())
+
+
 def test_databases_are_apart(redis_server: Server) -> None:
     """``/3`` is not ``/0``."""
 

@@ -40,8 +40,14 @@ class Link(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, host: str, port: int, tls: ssl.SSLContext | None) -> Link:
-        """Connect. Raises ``OSError``, of which ``ssl.SSLError`` is one."""
+        """Connect, to the Unix socket ``host`` if ``port`` is 0.
+
+        Raises ``OSError``, of which ``ssl.SSLError`` is one.
+        """
         loop = asyncio.get_running_loop()
+        if not port:
+            _, link = await loop.create_unix_connection(cls, host)
+            return link
         _, link = await loop.create_connection(cls, host, port, ssl=tls)
         return link
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from hiredis import ReplyError
 
 from wxgate.redis.link import LostError
-from wxgate.redis.session import Session, UnreachableError, logins, open_link, open_session
+from wxgate.redis.session import (
+    Session,
+    UnreachableError,
+    logins,
+    open_link,
+    open_session,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,8 +48,7 @@ class Place:
         session = await open_session(await self.locate(), self._server, self._script)
         if session.about.role not in {"master", ""}:
             session.link.close()
-            host, port = session.address
-            reason = f"{host}:{port}: is a replica, which takes nothing"
+            reason = f"{shown(session.address)}: is a replica, which takes nothing"
             raise UnreachableError(reason)
         return session
 
@@ -75,7 +81,7 @@ class Place:
             except UnreachableError as error:
                 reasons.append(str(error))
             except (ReplyError, LostError, TimeoutError) as error:
-                reasons.append(f"{node[0]}:{node[1]}: {str(error) or 'no answer in time'}")
+                reasons.append(f"{shown(node)}: {str(error) or 'no answer in time'}")
         raise UnreachableError("; ".join(reasons))
 
     async def _ask_sentinel(self, node: Address) -> Address:
@@ -86,7 +92,7 @@ class Place:
         finally:
             link.close()
         if not isinstance(found, list):
-            reason = f"{node[0]}:{node[1]}: does not know {self._url.master}"
+            reason = f"{shown(node)}: does not know {self._url.master}"
             raise UnreachableError(reason)
         host, port = found
         return host.decode(), int(port)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wxgate.settings.secret import Secret
 
     Address = tuple[str, int]
+    """As in ``RedisUrl.nodes``."""
 
 _WITHIN_S = 1.0
 _NAME = b"wxgate"
@@ -135,10 +136,15 @@ async def open_link(address: Address, login: Login, within: float = _WITHIN_S) -
     return link
 
 
-def _reason(address: Address, error: BaseException) -> str:
+def shown(address: Address) -> str:
+    """Write an address for people: HOST:PORT, or the path of a Unix socket."""
     host, port = address
+    return f"{host}:{port}" if port else host
+
+
+def _reason(address: Address, error: BaseException) -> str:
     said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-    return f"{host}:{port}: {said or type(error).__name__}"
+    return f"{shown(address)}: {said or type(error).__name__}"
 
 
 def _about(info: object) -> About:

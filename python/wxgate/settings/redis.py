@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta
 
@@ -18,6 +18,7 @@ Layout = Literal["one", "sentinel", "cluster"]
 _SCHEMES: Mapping[str, tuple[Layout, bool]] = {
     "redis": ("one", False),
     "rediss": ("one", True),
+    "unix": ("one", False),
     "redis+sentinel": ("sentinel", False),
     "rediss+sentinel": ("sentinel", True),
     "redis+cluster": ("cluster", False),
@@ -35,13 +36,16 @@ class RedisUrl(Written):
     layout: Layout
     tls: bool
     nodes: tuple[tuple[str, int], ...]
-    """Host and port: the server, the Sentinels, or primaries of the Cluster to begin with."""
+    """Host and port: the server, the Sentinels, or primaries of the Cluster to begin with.
+
+    Of a Unix socket the path, which begins with a slash, and 0.
+    """
     master: str = ""
     """What the Sentinels call the servers that they watch."""
     database: int = 0
 
     noun: ClassVar[str] = (
-        'an address like "redis://127.0.0.1:6379/0", "rediss://…", '
+        'an address like "redis://127.0.0.1:6379/0", "rediss://…", "unix:///run/redis.sock", '
         '"redis+sentinel://HOST:26379,HOST:26379/MASTER/0" or "redis+cluster://HOST,HOST"'
     )
 
@@ -52,6 +56,8 @@ class RedisUrl(Written):
             parts = urlsplit(text)
         except ValueError:
             raise cls.unfit() from None
+        if parts.scheme == "unix":
+            return cls._socket(text, parts)
         if parts.scheme not in _SCHEMES or not parts.netloc or parts.query or parts.fragment:
             raise cls.unfit()
         if "@" in parts.netloc:
@@ -71,6 +77,17 @@ class RedisUrl(Written):
         if layout == "one" and len(nodes) > 1:
             raise cls.unfit()
         return cls(text, layout, tls, nodes, master, int(database))
+
+    @classmethod
+    def _socket(cls, text: str, parts: SplitResult) -> Self:
+        """Take a path, and a database as redis-py has it: ``?db=1``."""
+        name, _, database = (parts.query or "db=0").partition("=")
+        layout, tls = _SCHEMES["unix"]
+        if name != "db" or not _is_number(database) or parts.netloc or parts.fragment:
+            raise cls.unfit()
+        if not parts.path.strip("/"):
+            raise cls.unfit()
+        return cls(text, layout, tls, ((parts.path, 0),), database=int(database))
 
     @classmethod
     def _node(cls, text: str, default: int) -> tuple[str, int]:

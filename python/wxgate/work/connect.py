@@ -23,7 +23,8 @@ def connect(place: RedisPlace, timeout: float) -> Client:
     match url.layout:
         case "one":
             ((host, port),) = url.nodes
-            return Redis(host=host, port=port, db=url.database, **options)
+            where = {"host": host, "port": port} if port else {"unix_socket_path": host}
+            return Redis(db=url.database, **where, **options)
         case "sentinel":
             own = _credentials(place.sentinel_user, place.sentinel_password)
             asked = _options(place, timeout) | own

@@ -111,4 +111,6 @@ def _on_disk(folder: Path) -> float:
 def _client(text: str) -> Redis:
     """Connect to what ``play`` has found to be one server."""
     ((host, port),) = RedisUrl.parse(text).nodes
+    if not port:
+        return Redis(unix_socket_path=host, protocol=2)
     return Redis(host=host, port=port, protocol=2)

@@ -137,7 +137,7 @@ def _day(args: argparse.Namespace) -> Day:
     from wxgate.settings.redis import RedisUrl  # noqa: PLC0415
 
     if args.redis is not None and RedisUrl.parse(args.redis).layout != "one":
-        reason = "--redis: one server is measured, redis://HOST:PORT/0"
+        reason = "--redis: one server is measured, redis://HOST:PORT/0 or unix:///PATH"
         raise ValueError(reason)
     peak = curve.HOLIDAY if args.holiday else curve.EVEN if args.even else curve.PEAK
     return Day(

@@ -414,7 +414,7 @@ fn a_destination_that_is_gone_is_forgotten_with_its_messages() {
         let files = segments(sim).into_iter().rev();
         let mut used = files
             .filter_map(|path| sim.get(&path))
-            .filter(|bytes| bytes[0] != 0);
+            .filter(|bytes| bytes.first().is_some_and(|byte| *byte != 0));
         let last = used.next().unwrap();
         last.windows(NAMES[1].len())
             .any(|part| part == NAMES[1].as_bytes())

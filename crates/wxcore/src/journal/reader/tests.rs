@@ -344,6 +344,8 @@ fn a_torn_tail_is_the_end_and_no_damage() {
     writer.checkpoint(10, 0..0, &[1, 2]).messages(11..13);
     let end = writer.bytes.len();
     writer.message(13);
+    // The next one, prepared and not begun.
+    fs::write(worker.join(segment::file_name(3)), [0; 4096]).unwrap();
     for cut in end + 1..writer.bytes.len() {
         let mut bytes = writer.bytes[..cut].to_vec();
         bytes.resize(writer.bytes.len() + 100, 0);

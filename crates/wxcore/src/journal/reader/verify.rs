@@ -71,18 +71,11 @@ pub(super) fn folder(source: Source<'_>, name: &str) -> Result<FolderReport, Jou
     }
     listed.retain(|number| !numbers.contains(number));
     report.missing = listed;
-    if let Some((_, before)) = report.segments.split_last() {
-        // Only the last may have been cut off in the middle of a write.
-        let torn: Vec<u64> = before
-            .iter()
-            .filter(|one| one.torn > 0)
-            .map(|one| one.number)
-            .collect();
-        for one in report
-            .segments
-            .iter_mut()
-            .filter(|one| torn.contains(&one.number))
-        {
+    // Only the last may have been cut off in the middle of a write; after it, as a rule, lies one
+    // that is prepared and not begun.
+    let begun = report.segments.iter().rposition(|one| one.version != 0);
+    for one in report.segments.iter_mut().take(begun.unwrap_or_default()) {
+        if one.torn > 0 {
             one.problems
                 .push(format!("its last {} bytes cannot be read", one.torn));
         }

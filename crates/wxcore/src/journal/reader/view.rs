@@ -204,7 +204,8 @@ impl Told {
 /// The bytes of a segment that may be written meanwhile.
 ///
 /// It may seem to have holes: what was zeros when it was read lies before what was written later.
-/// So damage counts only if it is seen twice.
+/// It may seem to be cut off: its last record is being written. So either counts only if it is seen
+/// twice.
 pub(super) fn settled(
     source: Source<'_>,
     header: &Header,
@@ -217,11 +218,11 @@ pub(super) fn settled(
         let bytes = read()?;
         let mut scan = Scan::new(&bytes, PAGE, header.epoch);
         scan.by_ref().for_each(drop);
-        let damaged = scan.damaged;
-        if damaged.is_empty() || before.as_ref() == Some(&damaged) {
+        let seen = (scan.torn(), scan.damaged);
+        if seen == (0, Vec::new()) || before.as_ref() == Some(&seen) {
             return Ok(bytes);
         }
-        before = Some(damaged);
+        before = Some(seen);
     }
     read()
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,6 +19,11 @@ pytest_plugins = ["servers.fixtures"]
 
 # Set by .ci/run: a test may be left out on a laptop, for want of a server, but not there.
 NO_SKIP = os.environ.get("WXGATE_CI_NO_SKIP") == "1"
+
+
+# An example may meet a machine that has other things to do; none of these tests is about time.
+settings.register_profile("wxgate", deadline=None)
+settings.load_profile("wxgate")
 
 
 @pytest.fixture(scope="session")

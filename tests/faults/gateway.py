@@ -94,11 +94,17 @@ class Setup:
     """Off, unless a row is about it: whoever runs these may have other things to do."""
 
 
+_given: set[int] = set()
+
+
 def lasting_port() -> int:
-    """Choose a free port that stays free when whoever listens on it is killed."""
+    """Choose a free port that stays free when whoever listens on it is killed; no port twice."""
     for port in random.SystemRandom().sample(_PORTS, 100):
+        if port in _given:
+            continue
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise AssertionError
 
@@ -313,12 +319,15 @@ def _group_lives(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    # A worker that is dead but whose parent, this process's init, has not noticed holds nothing.
-    return any(
-        one.status() != psutil.STATUS_ZOMBIE and os.getpgid(one.pid) == group
-        for one in psutil.process_iter()
-        if _pgid(one.pid) == group
-    )
+    return any(_lives(one, group) for one in psutil.process_iter())
+
+
+def _lives(one: psutil.Process, group: int) -> bool:
+    try:
+        # One that is dead, and whose parent, this process's init, has not noticed, holds nothing.
+        return _pgid(one.pid) == group and one.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _pgid(pid: int) -> int:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,8 @@ from .stand import Stand, idle, now, stand
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from .gateway import Setup
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -103,7 +106,11 @@ def test_a10_slow_sync(row: str, tmp_path: Path, library: Path, milliseconds: in
     """Answers take longer, or are refusals; none comes too late, and memory has a bound."""
 
     async def run() -> None:
-        async with stand(row, tmp_path, library=library) as on:
+
+        def soon_answered(setup: Setup) -> Setup:
+            return replace(setup, server="reply_budget = 2.0")
+
+        async with stand(row, tmp_path, library=library, setup=soon_answered) as on:
             await on.healthy()
             before = on.gateway.resident()
             on.faults.set(Rule(Action.DELAY, [Call.SYNC], amount=milliseconds * 1000))

@@ -106,8 +106,8 @@ SAMPLED = [(Call.WRITE, 3), (Call.SYNC, 2), (Call.RENAME, 1), (Call.UNLINK, 1)]
 """Of how many there are in every start and the second that follows it."""
 
 
-async def strike(run: Stand, rule: Rule) -> bool:
-    """Restart under a rule and send until it strikes; False if it never does."""
+async def strike(run: Stand, rule: Rule, within: float) -> bool:
+    """Restart under a rule and send until it strikes; False if it never does in so many seconds."""
     down = now()
     run.faults.set(rule)
     if run.gateway.is_alive:
@@ -116,7 +116,7 @@ async def strike(run: Stand, rule: Rule) -> bool:
     # It may strike before the gateway is up: messages find nobody, and come again.
     sending = asyncio.create_task(run.driver.send(BUSY))
     ended = asyncio.create_task(run.gateway.gone(10 * PATIENCE))
-    await asyncio.wait({ended}, timeout=2.0)  # then it has seen more messages than a segment holds
+    await asyncio.wait({ended}, timeout=within)
     struck = ended.done()
     ended.cancel()
     sending.cancel()
@@ -129,15 +129,20 @@ async def strike(run: Stand, rule: Rule) -> bool:
     return struck
 
 
-def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[int]) -> None:
-    """Strike before and after the n-th call since the start, for each n."""
+def at_boundaries(
+    row: str, folder: Path, library: Path, call: Call, ns: list[int], within: float = 2.0
+) -> None:
+    """Strike before and after the n-th call since the start, for each n.
+
+    Within two seconds it has seen more messages than a segment holds.
+    """
     patience = 40.0 + 10.0 * len(ns)
 
     async def run() -> None:
         async with stand(row, folder, library=library, patience=patience) as on:
             for n in ns:
                 for action in STRIKES:
-                    if not await strike(on, Rule(action, [call], first=n, times=1)):
+                    if not await strike(on, Rule(action, [call], first=n, times=1), within):
                         break
                 else:
                     continue
@@ -155,7 +160,7 @@ def at_boundaries(row: str, folder: Path, library: Path, call: Call, ns: list[in
 )
 def test_a2_kill_at_calls(row: str, tmp_path: Path, library: Path, call: Call, n: int) -> None:
     """A sample of what `make faults` does for every n."""
-    at_boundaries(row, tmp_path, library, call, [n])
+    at_boundaries(row, tmp_path, library, call, [n], within=20.0)
 
 
 @pytest.mark.slow_faults

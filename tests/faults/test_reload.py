@@ -18,7 +18,7 @@ from .driver import Load
 from .gateway import ROUTES, SOON
 from .line import Line, written
 from .oracle import Bounds
-from .stand import CALM, CONCURRENCY, Stand, idle, stand
+from .stand import CALM, CONCURRENCY, Stand, idle, now, stand
 from .workers import hub
 
 if TYPE_CHECKING:
@@ -93,6 +93,13 @@ async def turn(run: Stand, setup: Setup) -> None:
     run.gateway.running.send_signal(signal.SIGHUP)
 
 
+async def seen(run: Stand, before: int) -> None:
+    """Let a machine that is busy come to it, for two seconds at most: turns in a row are one."""
+    last = now() + 2.0
+    while sum((await run.gateway.results()).values()) == before and now() < last:  # noqa: ASYNC110 (it tells nobody)
+        await asyncio.sleep(0.05)
+
+
 async def turns(run: Stand, seconds: float) -> int:
     """Reload ten times a second, every other time in vain; return how often."""
     first = run.gateway.setup
@@ -100,8 +107,10 @@ async def turns(run: Stand, seconds: float) -> int:
     times = round(seconds / EVERY / 2)
     for _ in range(times):
         for source in (good, bad):
+            before = sum((await run.gateway.results()).values())
             await turn(run, next(source))
             await asyncio.sleep(EVERY)  # ten a second are what the catalogue asks for
+            await seen(run, before)
     await turn(run, first)
     return times
 
@@ -174,8 +183,8 @@ async def in_force(run: Stand, setup: Setup) -> None:
     await turn(run, setup)
 
     async def later() -> bool:
-        _, now = await run.gateway.ready()
-        return bool(now["generation"] > before["generation"])
+        _, after = await run.gateway.ready()
+        return bool(after["generation"] > before["generation"])
 
     await run.gateway.until(later)
 

@@ -189,13 +189,15 @@ def test_a4_storm_of_hangups(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path) as on:
             sending = asyncio.create_task(on.driver.send(STEADY))
-            before = on.gateway.workers()
+            before, began = on.gateway.workers(), now()
             for _ in range(HANGUPS):
                 on.gateway.running.send_signal(signal.SIGHUP)
                 await asyncio.sleep(0.01)  # a storm, spread over a second
             sending.cancel()
             results = await on.gateway.results()
-            on.hold(0 < results["unchanged"] <= HANGUPS // 3, f"{results}")
+            # One reload and a rest of 50 ms, again and again.
+            most = (now() - began) / 0.05 + 2
+            on.hold(0 < results["unchanged"] <= most, f"{results}, {most:.0f} at most")
             on.hold(on.gateway.workers() == before, "a worker was replaced")
             await on.driver.finish()
             await on.gateway.until(on.gateway.answers)

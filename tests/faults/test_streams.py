@@ -69,7 +69,8 @@ def test_d11_a_worker_stops_gently(row: str, tmp_path: Path, own_redis: Server) 
     """On SIGTERM it finishes what it has begun: nothing is handled twice, and nothing waits."""
 
     async def run() -> None:
-        async with hub(row, tmp_path, own_redis.url) as (on, workers):
+        # A lease that nobody loses by standing still for a moment: who leaves gives it back.
+        async with hub(row, tmp_path, own_redis.url, lease=10.0) as (on, workers):
             await warmed_up(on)
             sending = asyncio.create_task(on.driver.send(LOAD))
             for name in ("a", "b", "a"):

@@ -46,13 +46,14 @@ class Workers:
     folder: Path
     config: Path
     target: str
+    lease: float = LEASE
     running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     async def start(self, name: str, *more: str) -> None:
         """Start one, and wait until it hears signals; it joins in its own time."""
         before = self._starts(name)
         command = (sys.executable, "-m", "wxgate.cli", "work", "stream:wechat", "--to", self.target)
-        options = ("--config", self.config.name, "--consumer", name, "--lease", str(LEASE))
+        options = ("--config", self.config.name, "--consumer", name, "--lease", str(self.lease))
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
                 *command, *options, *more, cwd=self.folder, stdout=log, stderr=log
@@ -90,7 +91,13 @@ class Workers:
 
 @asynccontextmanager
 async def hub(
-    row: str, folder: Path, url: str, names: Sequence[str] = ("a", "b"), patience: float = 60.0
+    row: str,
+    folder: Path,
+    url: str,
+    names: Sequence[str] = ("a", "b"),
+    *,
+    lease: float = LEASE,
+    patience: float = 60.0,
 ) -> AsyncIterator[tuple[Stand, Workers]]:
     """Gateway, stream, workers and service, all up."""
 
@@ -101,7 +108,7 @@ async def hub(
 
     async with stand(row, folder, setup=into_the_stream, patience=patience) as on:
         target = f"http://127.0.0.1:{on.sink.port}"
-        workers = Workers(folder, on.gateway.config, target)
+        workers = Workers(folder, on.gateway.config, target, lease)
         try:
             for name in names:
                 await workers.start(name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .conftest import Stage
     from .theatre import Theatre
 
+ON = f"{LOG}\n[overload]\nenabled = true\n"
 PLAYED = [
     ("pay", "mch", "pay", "TRANSACTION.SUCCESS"),
     ("pay", "mch_v2", "pay", None),
@@ -52,7 +53,7 @@ def press(theatre: Theatre) -> Overload:
 
 def test_what_matters_most_is_refused_last(pressed_stage: Stage) -> None:
     """Class by class; what is refused is refused as everything is, and may come again."""
-    theatre = pressed_stage()
+    theatre = pressed_stage(ON)
 
     async def run() -> None:
         async with theatre.gateway:
@@ -72,7 +73,7 @@ def test_what_matters_most_is_refused_last(pressed_stage: Stage) -> None:
 
 def test_a_refusal_says_when_to_come_again(pressed_stage: Stage) -> None:
     """With 503, the body of every refusal, and Retry-After."""
-    theatre = pressed_stage()
+    theatre = pressed_stage(ON)
 
     async def run() -> None:
         async with theatre.gateway:
@@ -91,7 +92,7 @@ def test_a_refusal_says_when_to_come_again(pressed_stage: Stage) -> None:
 
 def test_a_retry_of_what_is_on_disk_is_answered(pressed_stage: Stage) -> None:
     """It costs no more than a refusal, and is the last try."""
-    theatre = pressed_stage()
+    theatre = pressed_stage(ON)
 
     async def run() -> None:
         async with theatre.gateway:
@@ -108,7 +109,7 @@ def test_a_retry_of_what_is_on_disk_is_answered(pressed_stage: Stage) -> None:
 
 def test_far_too_many_are_refused_unread_but_never_payments(pressed_stage: Stage) -> None:
     """Before the body, whatever it says; a notice of WeChat Pay has an account of its own."""
-    theatre = pressed_stage()
+    theatre = pressed_stage(ON)
 
     async def run() -> None:
         async with theatre.gateway:
@@ -127,7 +128,7 @@ def test_far_too_many_are_refused_unread_but_never_payments(pressed_stage: Stage
 
 def test_messages_take_turns_while_the_loop_is_pressed(pressed_stage: Stage) -> None:
     """All of them get one, each is answered, and deliveries stand back without being lost."""
-    theatre = pressed_stage()
+    theatre = pressed_stage(ON)
 
     async def run() -> None:
         async with theatre.gateway:

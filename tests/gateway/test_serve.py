@@ -505,7 +505,9 @@ def ids(service: Scripted) -> list[str]:
     return [Event.decode(request.body).id for request in service.got]
 
 
-@pytest.mark.parametrize("limits", ["", "drain = 1.0\n", "reply_budget = 0.3\n"])
+@pytest.mark.parametrize(
+    "limits", ["drain = 2.0\n", "drain = 1.0\n", "reply_budget = 0.3\ndrain = 2.0\n"]
+)
 def test_a_stop_waits_for_no_destination_and_the_next_start_delivers(
     stage: Stage, limits: str
 ) -> None:
@@ -640,7 +642,7 @@ def test_readyz_says_how_the_worker_stands(stage: Stage) -> None:
             found: dict[str, Any] = msgspec.json.decode(get(served.admin, "/readyz")[1])
             return found
 
-        until(lambda: [one["retried"] for one in report()["destinations"]] == [0, 1], served)
+        until(lambda: report()["destinations"][1]["retried"] >= 1, served)
         got = report()
         assert (got["ready"], got["draining"], got["in_flight"]) == (True, False, 0)
         assert (got["durability"], got["orphans"]) == ("data", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import struct
@@ -52,11 +53,14 @@ def said(served: Served) -> str:
     return served.log.read().decode()
 
 
-def reset(port: int, data: bytes) -> None:
-    """Send bytes and break the connection, without so much as a good-bye."""
+def reset(port: int, data: bytes, wait: float = 0.01) -> None:
+    """Send bytes and break the connection, without so much as a good-bye.
+
+    It is broken when an answer has come, or after ``wait`` seconds without one.
+    """
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(data)
-        time.sleep(0.01)
+        select.select([connection], [], [], wait)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -92,9 +96,10 @@ def test_who_breaks_off_has_sent_nothing_and_fills_no_log(stage: Stage) -> None:
 def test_who_does_not_wait_for_the_answer_fills_no_log_either(stage: Stage) -> None:
     """The message was whole: it is delivered, and the answer goes nowhere."""
     with serving(stage, server=CHATTY) as (served, theatre):
-        for _ in range(5):
-            reset(served.listen, sized(theatre.call("shop", "text")[1]))
-        until(lambda: said(served).count("INFO wxgate.log") == 5, served)
+        # Who goes at once may be gone before anything was read.
+        for wait in [0.0] * 5 + [5.0] * 5:
+            reset(served.listen, sized(theatre.call("shop", "text")[1]), wait)
+        until(lambda: said(served).count("INFO wxgate.log") >= 5, served)
         assert served.stop(signal.SIGTERM)[0] == 0
         assert "Traceback" not in said(served)
 
@@ -268,7 +273,9 @@ def test_under_granians_asgi_too(stage: Stage, tmp_path: Path) -> None:
             (stalled, b"408"),
             (huge, b"413"),
         ):
-            assert raw(port, data, 0.6).startswith(b"HTTP/1.1 " + status)
+            # Those that are not read to their end are hung up on.
+            wait = 10.0 if status in {b"408", b"413"} else 0.6
+            assert raw(port, data, wait).startswith(b"HTTP/1.1 " + status)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     finally:

@@ -440,8 +440,8 @@ def test_who_cannot_be_connected_to_is_passed_over(run: Run) -> None:
     """The next in line has it; if there is none, each is named with its cause."""
 
     async def go() -> None:
-        dead = f"http://127.0.0.1:{free_port()}/?key=sentinel"
         async with Peer() as peer:
+            dead = f"http://127.0.0.1:{free_port()}/?key=sentinel"
             sink = HttpSink([dead, peer.url])
             await sink.deliver(EVENT, (0, 1))
             await sink.deliver(EVENT, (1, 0))

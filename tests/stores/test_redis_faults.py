@@ -71,7 +71,7 @@ def test_what_is_done_while_it_is_gone_is_known_to_all_afterwards(own_redis: Ser
     """C1: nobody waits, and the gap is merged."""
 
     async def run() -> None:
-        async with node(own_redis.url) as here, node(own_redis.url) as there:
+        async with node(own_redis.url) as here, node(own_redis.url, budget=1.0) as there:
             assert await ask(here, 1) is True
             here.complete([message(1)], now())
             await heard(here)
@@ -105,7 +105,7 @@ def test_a_gateway_starts_without_it(own_redis: Server) -> None:
             here.complete([message(1)], now())
             own_redis.start()
             await shared(here)
-            async with node(own_redis.url) as there:
+            async with node(own_redis.url, budget=1.0) as there:
                 assert await ask(there, 1) == b""
 
     asyncio.run(run())
@@ -115,7 +115,7 @@ def test_one_that_lost_all_is_told_of_answers_still_to_come(own_redis: Server) -
     """On disk here: nobody else may take a retry for new."""
 
     async def run() -> None:
-        async with node(own_redis.url) as here, node(own_redis.url) as there:
+        async with node(own_redis.url) as here, node(own_redis.url, budget=1.0) as there:
             assert await ask(here, 1) is True
             here.pending(message(1), now())
             here.lease(message(2).id, now() + 60_000)
@@ -176,7 +176,7 @@ def test_what_overflows_while_all_is_told_is_told_too(
         await here.open()
         try:
             await shared(here)
-            async with node(own_redis.url) as there:
+            async with node(own_redis.url, budget=1.0) as there:
                 assert [await ask(there, number) for number in range(10)] == [b""] * 10
         finally:
             await here.aclose()
@@ -199,7 +199,7 @@ def test_nobody_waits_for_one_that_has_stopped(own_redis: Server) -> None:
             finally:
                 own_redis.resume()
             await shared(here)
-            async with node(own_redis.url) as there:
+            async with node(own_redis.url, budget=1.0) as there:
                 assert await ask(there, 7) is False or here.tally.late
 
     asyncio.run(run())
@@ -244,8 +244,8 @@ def test_what_was_sent_twice_counts_once(redis_server: Server) -> None:
     """C7: a connection that ends at any byte, in either direction, makes no duplicate."""
 
     async def run() -> None:
-        chaos, direct = Chaos(redis_server.port), node(redis_server.url, budget=1.0)
-        async with chaos, direct as there, node(chaos.url, budget=1.0) as here:
+        chaos, direct = Chaos(redis_server.port), node(redis_server.url, budget=10.0)
+        async with chaos, direct as there, node(chaos.url, budget=10.0) as here:
             for number in range(60):
                 cut = Manner(cut_at=(number // 2) * 41 % 700)
                 if number % 2:
@@ -350,7 +350,7 @@ def test_a_full_server_is_out_of_use_until_there_is_room(each_redis: Server) -> 
             here.complete([message(1)], now())
             each_redis.configure(maxmemory=0)
             await shared(here)
-            async with node(each_redis.url) as there:
+            async with node(each_redis.url, budget=1.0) as there:
                 assert await ask(there, 1) == b""
 
     asyncio.run(run())
@@ -419,7 +419,7 @@ def test_a_failover_loses_nothing_that_was_known(replicated: Replicated) -> None
     """C4: what the replica had not heard, the gateways tell it."""
 
     async def run() -> None:
-        async with node(replicated.url) as here, node(replicated.url) as there:
+        async with node(replicated.url) as here, node(replicated.url, budget=1.0) as there:
             assert here.is_shared, here.report()
             assert await ask(here, 1) is True
             here.complete([message(1)], now())
@@ -449,7 +449,7 @@ def test_a_message_whose_sender_hangs_up_is_nobodys(own_redis: Server) -> None:
         await asyncio.wait({asked})
 
     async def run() -> None:
-        async with node(own_redis.url) as here, node(own_redis.url) as there:
+        async with node(own_redis.url) as here, node(own_redis.url, budget=1.0) as there:
             await hung_up(here, 1)
             await heard(here)
             assert await ask(there, 1) is True

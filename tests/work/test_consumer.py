@@ -341,8 +341,9 @@ def test_an_idle_consumer_costs_next_to_nothing(redis_server: Server) -> None:
             await waiting
             return sum(int(one["calls"]) for name, one in stats.items() if "eval" in name)
 
-    # Two beats, and what a machine with more to do had not come to before; not hundreds.
-    assert asyncio.run(scene()) <= 10
+    # Two beats, what a machine with more to do had not come to before, and the hub's look at each
+    # partition where it was slow; not hundreds.
+    assert asyncio.run(scene()) <= 10 + 16
 
 
 def test_a_group_works_in_a_cluster(redis_cluster: Cluster) -> None:
@@ -352,8 +353,8 @@ def test_a_group_works_in_a_cluster(redis_cluster: Cluster) -> None:
         got: list[str] = []
         async with (
             hub(redis_cluster.url, partitions=8) as one,
-            working(redis_cluster.url, "a") as first,
-            working(redis_cluster.url, "b") as second,
+            working(redis_cluster.url, "a", lease=PATIENT) as first,
+            working(redis_cluster.url, "b", lease=PATIENT) as second,
         ):
             await one.put(messages(range(1, 41), keys=40))
             await until_dealt(first, second, partitions=8)

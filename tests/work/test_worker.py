@@ -220,7 +220,8 @@ def test_stopping_ends_what_was_begun_and_leaves_the_rest(redis_server: Server) 
             async with employed(redis_server.url, first) as leave:
                 await until(lambda: first.open == LIMITS.concurrency)
                 leaving = asyncio.ensure_future(leave())
-                await asyncio.sleep(0.05)
+                for _ in range(100):  # turns of the loop: time passes by itself
+                    await asyncio.sleep(0)
                 go.set()
                 await leaving
             async with employed(redis_server.url, second, "b"):
@@ -276,7 +277,7 @@ def test_what_is_handled_alone_is_acknowledged_before_the_next(redis_server: Ser
             for entry in await read(dead, 5):
                 await dead.mark(entry)
             await vanish(dead)
-            async with employed(redis_server.url, service):
+            async with employed(redis_server.url, service, lease=PATIENT):
                 await until(lambda: len(service.taken) == 5)
                 await until_pending(one)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _ACTORS = 4
 _PAUSE_S = 0.02
+_SETTLES_S = 5.0
 _OF_FORGERIES, _OF_RETRIES = 5, 6
 """One errand in so many is forged; one genuine one in so many is sent twice."""
 
@@ -53,8 +54,17 @@ class Show:
                 await self._open(wire, players["shop"])
                 await self._play(wire, tuple(players.values()), started + seconds)
                 lasted = time.perf_counter() - started
-                self.tally.counters = await gateway.counters()
+                await self._settle(gateway)
         return lasted
+
+    async def _settle(self, gateway: GatewayProcess) -> None:
+        """Read the counters, once they add up or the time for the last delivery is over."""
+        until = time.perf_counter() + _SETTLES_S
+        while True:
+            self.tally.counters = await gateway.counters()
+            if not self.tally.faults() or time.perf_counter() > until:
+                return
+            await asyncio.sleep(0.05)
 
     async def _open(self, wire: Wire, player: Player) -> None:
         """Begin with one message that is shown whole."""

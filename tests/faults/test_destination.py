@@ -201,7 +201,7 @@ MIXED = replace(NOBODY_ASKS, events=0.5, duplicates=0.0)
 SLOW = Mode(delay=0.9)
 
 
-def with_beside(url: str, mode: Mode, setup: Setup) -> Setup:
+def with_beside(url: str, setup: Setup, mode: Mode = OK) -> Setup:
     """Route texts to another service, which is waited for where it is slow and no worse."""
     patience = "timeout = 10.0\nbreaker = { slow_after = 0.8 }" if mode is SLOW else "timeout = 1.0"
     return replace(setup, routes=BESIDE.format(url=url, patience=patience))
@@ -225,7 +225,7 @@ def test_d2_one_bad_service(row: str, tmp_path: Path, mode: Mode) -> None:
         async with (
             Sink() as bad,
             stand(
-                row, tmp_path, setup=partial(with_beside, f"http://127.0.0.1:{bad.port}", mode)
+                row, tmp_path, setup=partial(with_beside, f"http://127.0.0.1:{bad.port}", mode=mode)
             ) as on,
         ):
             bad.mode = mode

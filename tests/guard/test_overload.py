@@ -82,6 +82,20 @@ def test_without_waiting_nothing_is_refused() -> None:
     assert sum(server.window(999).total() for _ in range(50)) == 50 * 999
 
 
+def test_a_moment_of_an_idle_gateway_refuses_nobody() -> None:
+    """A few that had to wait are no flood; what queues behind them makes one."""
+    overload = Overload(RULES)
+    for level in range(0, LEVELS, LEVELS // 8):
+        assert overload.admits(level, 0)
+        overload.served(0.5)
+    before = overload.ahead
+    overload.end_window(0.1, 0.5, 0, unread=0, busy=False)
+    assert (overload.admits_all, overload.ahead) == (True, before)
+    overload.admits(LEVELS - 1, 0)
+    overload.end_window(0.1, 0.5, 9, unread=0, busy=False)
+    assert not overload.admits_all
+
+
 def test_one_user_stays_in_or_out() -> None:
     """The level is between users, not between messages."""
     overload = Overload(RULES)

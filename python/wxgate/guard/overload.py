@@ -22,6 +22,9 @@ _URGENT_ROOM = 4
 """As many times longer may the queue be for what comes before users' messages."""
 _CHOICE = 0.2
 """Of what is read while others are refused unread, so much at most is refused for its level."""
+_FEW = 8
+"""Where no more were served in a window or queue still, the machine stood still for a moment, which
+is no flood: half of the users would be refused for one message that had to wait."""
 _WAITS = 2
 """For so many times the wait that is allowed on average the queue has room."""
 _AHEAD = 0.5
@@ -135,7 +138,8 @@ class Overload:
         """
         waited = max(self._waited / self._served if self._served else 0.0, oldest)
         seen = sum(self._seen)
-        if waited > self._rules.wait:
+        too_much = waited > self._rules.wait and self._served + queued > _FEW
+        if too_much:
             # Part of the next window belongs to those who queue already.
             few = self._served * (1 - self._rules.down) - queued / 4
             self._lower(max(few, self._served / 2))
@@ -148,7 +152,7 @@ class Overload:
         elif self.level < LEVELS:
             self._raise(self._in * self._rules.up)
         self._since_flood = 0 if unread > _FLOOD * seen else self._since_flood + 1
-        self._make_room(seconds, full=busy or waited > self._rules.wait)
+        self._make_room(seconds, full=busy or too_much)
         self._start_window()
 
     def _make_room(self, seconds: float, *, full: bool) -> None:

@@ -41,7 +41,8 @@ def test_the_demo_shows_what_arrives_readable(capsys: pytest.CaptureFixture[str]
     assert "  → " in out
     assert "it adds up" in out
     assert "\x1b" not in out
-    assert len(out.splitlines()) <= 42
+    # Some 40; of an errand that has begun each line is told.
+    assert len(out.splitlines()) <= 60
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

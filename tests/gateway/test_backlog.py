@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .conftest import Stage
     from .theatre import Theatre
 
-FIRST, MORE = 30_000, 100_000
+FIRST, MORE, TIMES = 30_000, 100_000, 3
 MOST = 4
 """Bytes a message that memory may grow by; twelve for each would be the least that a list takes."""
 
@@ -50,11 +51,17 @@ def test_memory_is_flat_while_a_backlog_grows(stage: Stage) -> None:
             theatre.state.pipeline._admission._claims = claims  # type: ignore[assignment] # noqa: SLF001
             theatre.flights._claims = claims  # type: ignore[assignment] # noqa: SLF001
             await pile_up(theatre, calls, FIRST)
-            before = psutil.Process().memory_info().rss
-            await pile_up(theatre, calls, MORE)
-            assert theatre.total("shop", "accepted") >= FIRST + MORE
-            assert not sum(theatre.deliveries().values())
-            return (psutil.Process().memory_info().rss - before) / MORE
+            grown = math.inf
+            # An arena of 1 MB may be taken once, whatever for; what a backlog takes it takes again.
+            for turn in range(1, TIMES + 1):
+                before = psutil.Process().memory_info().rss
+                await pile_up(theatre, calls, MORE)
+                assert theatre.total("shop", "accepted") >= FIRST + turn * MORE
+                assert not sum(theatre.deliveries().values())
+                grown = (psutil.Process().memory_info().rss - before) / MORE
+                if grown < MOST:
+                    break
+            return grown
 
     assert uvloop.run(scene()) < MOST
 

@@ -87,6 +87,9 @@ def test_what_the_dead_had_in_hand_is_claimed_first(redis_server: Server) -> Non
                 entries = await read(heir, 8)
                 finish(heir, entries)
                 await until_pending(one)
+                async with asyncio.timeout(20):
+                    while heir.done < len(entries):  # noqa: ASYNC110 (the answer is on its way)
+                        await asyncio.sleep(0.01)
                 return [(entry.id, entry.again) for entry in entries], heir.done
 
     found, done = asyncio.run(scene())

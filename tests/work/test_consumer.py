@@ -97,6 +97,26 @@ def test_what_the_dead_had_in_hand_is_claimed_first(redis_server: Server) -> Non
     assert done == 8
 
 
+def test_a_consumer_whose_beat_has_ended_says_so(
+    redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be read from, and others would have its partitions."""
+
+    async def scene() -> None:
+        async with working(redis_server.url, "a") as worker:
+            reading = asyncio.create_task(worker.read(1))
+
+            async def broken(*_: object) -> None:
+                reason = "nobody has heard of it"
+                raise KeyError(reason)
+
+            monkeypatch.setattr(worker._leases, "beat", broken)  # noqa: SLF001
+            with pytest.raises(KeyError, match="nobody has heard of it"):
+                await asyncio.wait_for(reading, 20)
+
+    asyncio.run(scene())
+
+
 def test_whoever_was_away_too_long_is_told_so(redis_server: Server) -> None:
     """It may neither read nor acknowledge: another has the partition."""
 

@@ -9,11 +9,35 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostError
 
 if TYPE_CHECKING:
     from wxgate.settings.redis import RedisPlace
 
 Client: TypeAlias = Redis | RedisCluster
+
+
+class _Telling:
+    """A client for which a connection that is lost is always a ``redis.ConnectionError``.
+
+    uvloop raises a ``RuntimeError`` where something is written to one that is closed, and redis-py
+    lets it through: when a server is restarted just as a connection to it is made.
+    """
+
+    async def execute_command(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401 (redis-py's)
+        """Send a command. Raises ``redis.RedisError``."""
+        try:
+            return await super().execute_command(*words, **options)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise LostError(str(error)) from error
+
+
+class _Server(_Telling, Redis):  # type: ignore[misc] # (redis-py's own bases differ)
+    """One server, or the one that Sentinels name."""
+
+
+class _Cluster(_Telling, RedisCluster):  # type: ignore[misc] # (as above)
+    """A Cluster."""
 
 
 def connect(place: RedisPlace, timeout: float) -> Client:
@@ -24,18 +48,20 @@ def connect(place: RedisPlace, timeout: float) -> Client:
         case "one":
             ((host, port),) = url.nodes
             where = {"host": host, "port": port} if port else {"unix_socket_path": host}
-            return Redis(db=url.database, **where, **options)
+            return _Server(db=url.database, **where, **options)
         case "sentinel":
             own = _credentials(place.sentinel_user, place.sentinel_password)
             asked = _options(place, timeout) | own
             watchers = Sentinel(url.nodes, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
-            client: Redis = watchers.master_for(url.master, db=url.database, **options)
+            client: Redis = watchers.master_for(
+                url.master, redis_class=_Server, db=url.database, **options
+            )
             return client
         case "cluster":
             # It looks elsewhere by itself, where a slot has moved or a primary is gone.
             del options["retry"]
             nodes = [ClusterNode(host, port) for host, port in url.nodes]
-            return RedisCluster(startup_nodes=nodes, **options)
+            return _Cluster(startup_nodes=nodes, **options)
 
 
 def is_cluster(client: Client) -> bool:

@@ -86,6 +86,8 @@ class Consumer:
             loop.create_task(self._keep(self._beat)),
             loop.create_task(self._keep(self._acknowledge)),
         ]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._changed.set())
 
     def holds(self, entry: Entry) -> bool:
         """Whether an entry is still this consumer's to handle."""
@@ -105,11 +107,15 @@ class Consumer:
     async def read(self, count: int) -> list[Entry]:
         """Return up to ``count`` messages, in order within a key; wait until there are any.
 
-        Nothing is returned only once the consumer stops.
+        Nothing is returned only once the consumer stops. Raises what ended its other tasks, if
+        anything did: without them it would read on, and nobody would know what is done.
         """
         pause = 0.0
         while not self._stopping:
             self._changed.clear()
+            for task in self._tasks:
+                if task.done() and not task.cancelled():
+                    task.result()
             try:
                 if found := await self._look(count):
                     return found

@@ -350,17 +350,22 @@ fn section_end(section: &[u8]) -> Option<usize> {
     memchr_iter(b'>', section).find_map(start)
 }
 
-/// An element's text as it comes: blanks around a CDATA section are layout, not text.
+/// An element's text as it comes: blanks before the first and after the last CDATA section are
+/// layout, not text.
 #[derive(Default)]
 struct Text<'a> {
     value: Option<Cow<'a, str>>,
     has_section: bool,
+    /// Blanks after a section: text if there is more.
+    after: &'a str,
 }
 
 impl<'a> Text<'a> {
     fn plain(&mut self, raw: &'a str) -> Result<(), XmlError> {
         if raw.bytes().all(is_blank) {
-            if !self.has_section {
+            if self.has_section {
+                self.after = raw;
+            } else {
                 self.push(Cow::Borrowed(raw));
             }
             return Ok(());
@@ -383,7 +388,11 @@ impl<'a> Text<'a> {
     fn push(&mut self, more: Cow<'a, str>) {
         match &mut self.value {
             None => self.value = Some(more),
-            Some(value) => value.to_mut().push_str(&more),
+            Some(value) => {
+                let value = value.to_mut();
+                value.push_str(std::mem::take(&mut self.after));
+                value.push_str(&more);
+            }
         }
     }
 
@@ -465,7 +474,8 @@ mod tests {
     #[test]
     fn text_cdata_references_and_layout() {
         let text = "\u{feff}<?xml version=\"1.0\"?>\n<xml>\n <A><![CDATA[a]]]]><![CDATA[>b]]></A>\n\
-                    <B>&lt;&#20320;&#x597d;&gt;</B><C/><D> x </D><E>\n<![CDATA[ y ]]>\n</E></xml>\n";
+                    <B>&lt;&#20320;&#x597d;&gt;</B><C/><D> x </D><E>\n<![CDATA[ y ]]>\n</E>\
+                    <F>\n<![CDATA[a]]> <![CDATA[b]]>\n</F></xml>\n";
         let fields = parse(text, Limits::MESSAGE).unwrap();
         let read = |name: &str| match fields.get(name) {
             Some(Node::Text(text)) => text.to_string(),
@@ -476,6 +486,7 @@ mod tests {
         assert_eq!(read("C"), "");
         assert_eq!(read("D"), " x ");
         assert_eq!(read("E"), " y ");
+        assert_eq!(read("F"), "a b");
     }
 
     #[test]

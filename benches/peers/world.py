@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from servers.flavour import VALKEY_9
 from servers.server import Server
 from wechat import AES_KEY, APPID, TOKEN, push
 from wxgate.bench import usage
+from wxgate.sim.demo.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def started(contender: Contender, server: Server, database: int) -> Iterator[Run
     folder = CACHE / f"running-{contender.key}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    place = Place(folder, _free_port(), _free_port(), f"{server.url}/{database}")
+    place = Place(folder, free_port(), free_port(), f"{server.url}/{database}")
     own = {"REDIS_URL": place.redis, "PORT": str(place.port), **_ENVIRONMENT}
     begun = time.perf_counter()
     with (folder / "output.txt").open("wb") as output:
@@ -171,10 +171,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -15,12 +15,12 @@ from servers import (
     Server,
     acknowledged,
     delivered,
-    free_port,
     receiver_at,
     started,
     taken,
 )
 from wxgate.bench import usage
+from wxgate.sim.demo.process import free_port
 
 _CHUNK = 20_000
 

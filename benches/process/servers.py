@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import client
 from wechat import AES_KEY, APPID, TOKEN
+from wxgate.sim.demo.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,11 +173,3 @@ def _running(command: list[str], folder: Path) -> Iterator[int]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

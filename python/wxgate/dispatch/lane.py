@@ -77,6 +77,14 @@ class Lane:
         self.patient = False
         """Whether it waits because it was told how long."""
 
+    def leave(self, item: Item) -> None:
+        """Leave a message in the journal.
+
+        It may be older than what was left before: of another account with the same key, which had
+        more than its part of the window then.
+        """
+        self.spilled = min(self.spilled or item.seq, item.seq)
+
 
 class Window:
     """All lanes of one destination."""
@@ -152,7 +160,7 @@ class Window:
             self.ready.append(lane)
             fresh = True
         elif lane.spilled or self._is_long(lane):
-            lane.spilled = lane.spilled or item.seq
+            lane.leave(item)
             return False
         else:
             fresh = False
@@ -187,14 +195,14 @@ class Window:
     def recall(self, lane: Lane, item: Item) -> bool:
         """Take back what a lane left in the journal; return whether that made it ready."""
         if self._is_long(lane):
-            lane.spilled = item.seq
+            lane.leave(item)
             del self.recalling[lane]
             return False
         fresh = not lane.items
         if fresh:
             self.ready.append(lane)
         lane.items.append(item)
-        lane.spilled = item.seq + 1
+        lane.spilled = max(lane.spilled, item.seq + 1)
         self._hold(lane, item.event)
         return fresh
 
@@ -278,7 +286,7 @@ class Window:
         for item in rest:
             self._drop(lane, item)
         if rest:
-            lane.spilled = rest[0].seq
+            lane.leave(rest[0])
             self.recalling.pop(lane, None)
             del lane.items[1:]
         self._drop(lane, head)

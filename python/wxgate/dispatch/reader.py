@@ -67,7 +67,8 @@ class Reader:
 
         Raises ``OSError``.
         """
-        searched = self._window.searching and self._search()
+        # A search for nothing would find nothing, and take that for the end.
+        searched = self._window.searching and self._window.room > 0 and self._search()
         went_on = self.behind and self._window.room > 0 and self._go_on(last)
         return searched or went_on
 

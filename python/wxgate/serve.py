@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import logging
 import mmap
@@ -19,7 +18,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from wxgate import private, signals
+from wxgate import private, signals, tuning
 from wxgate.channel import Door
 from wxgate.council import Council
 from wxgate.current import Current
@@ -51,8 +50,6 @@ _BACKLOG = 4096
 _KILL_AFTER_S = 1
 _FREE_WITHIN_S = 1.0
 """Who joins holds the lock for microseconds; one that was killed with it, for ever."""
-_M_MMAP_THRESHOLD = -3
-"""Of ``mallopt(3)``; setting it also ends the library's own adjustments."""
 _DISK_FAILED = 74
 """``EX_IOERR``: what the process ends with if its journal cannot be written any more."""
 _LOG = logging.getLogger("wxgate.serve")
@@ -215,6 +212,7 @@ class _Worker:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start, and let in what has waited once the loop runs for good."""
         self._gateway.__rsgi_init__(loop)
+        tuning.has_started()
         if (shedder := self._gateway.shedder) is not None:
             stand(shedder)
         number = self._gateway.shared.number
@@ -229,7 +227,7 @@ class _Worker:
 
 def _loader(family: _Family, app: str | None) -> Callable[[], Any]:
     def load() -> _Worker:
-        _return_large_blocks()
+        tuning.settle_in()
         settings = family.council.current.settings
         shared = family.join()
         if app is None:
@@ -241,17 +239,6 @@ def _loader(family: _Family, app: str | None) -> Callable[[], Any]:
         return _Worker(gateway, family.door)
 
     return load
-
-
-def _return_large_blocks() -> None:
-    """Have the C library give blocks of a megabyte back to the system, and keep to that.
-
-    Left alone, glibc takes the first large block that is freed, of a segment's size, as a sign to
-    keep all that are smaller: some 10 MB of a worker that it never uses again.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 class _Server(RespawningServer):

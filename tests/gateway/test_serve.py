@@ -685,3 +685,13 @@ def test_a_disk_that_takes_no_more_refuses_and_recovers_by_itself(stage: Stage) 
         assert counters(served)['accepted_total{account="shop"}'] == 4
         assert get(served.admin, "/readyz")[0] == 200
         assert served.stop(signal.SIGTERM)[0] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="scheduling policies are Linux's")
+def test_workers_let_others_finish(stage: Stage) -> None:
+    """Every thread of each, granian's and the journal's as well; the parent as it was."""
+    with serving(stage, server="workers = 2\n") as (served, _):
+        for worker in served.workers():
+            threads = {os.sched_getscheduler(thread.id) for thread in worker.threads()}
+            assert threads == {os.SCHED_BATCH}
+        assert os.sched_getscheduler(served.process.pid) == os.SCHED_OTHER

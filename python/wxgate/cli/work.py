@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from wxgate import tuning
 from wxgate.cli import options
 from wxgate.settings.texts import STREAM
 
@@ -101,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     # Functions that --to names are the team's own, beside the working directory.
     sys.path.insert(0, str(Path.cwd()))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    tuning.settle_in()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_work(args, settings, stream))
 
@@ -144,5 +146,6 @@ async def _work(args: argparse.Namespace, settings: Settings, stream: str) -> in
     logging.getLogger("wxgate.work").info(
         "%s works on %s for group %s", consumer.name, args.stream, args.group
     )
+    tuning.has_started()
     await worker.run(stop, args.grace)
     return 0

@@ -13,6 +13,7 @@ import sys
 import msgspec
 import uvloop
 
+from wxgate import tuning
 from wxgate.bench.day import reader
 from wxgate.bench.day.tally import Event, Tally
 
@@ -86,4 +87,7 @@ async def serve(port: int, *stream: str) -> None:
 
 
 if __name__ == "__main__":
+    # As ``wxgate work`` does.
+    tuning.settle_in()
+    tuning.has_started()
     uvloop.run(serve(int(sys.argv[1]), *sys.argv[2:]))

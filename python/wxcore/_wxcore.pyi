@@ -637,6 +637,12 @@ class Received:
     def limits(self) -> tuple[tuple[bytes, int, int, int], ...]:
         """The rates that it falls under: ``(key, interval, tolerance, rule)``, spans in µs."""
     @property
+    def limit_keys(self) -> tuple[bytes, ...]:
+        """The keys of these rates, in their order."""
+    @property
+    def limit_terms(self) -> bytes:
+        """The rest of them as one text, the same for all messages under the same rules."""
+    @property
     def rules(self) -> list[int]:
         """The indexes of all limits that it falls under."""
     @property
@@ -815,3 +821,9 @@ class Journal:
         """Figures: of the files, of what waits, of what was found at the start."""
     def close(self) -> None:
         """Write what waits, durably, and let the folder go."""
+
+def bulks(words: Sequence[bytes], prefix: bytes) -> bytes:
+    """Write the words of a Redis command, each after ``prefix``, as they go over the wire.
+
+    The line's end stands before a word and not behind it, so that what follows may be constant.
+    """

@@ -25,10 +25,8 @@ Step = tuple[int, int, list[int]]
 def asked(redis: Redis, claim: int, rules: list[tuple[int, Rule]], now: int) -> tuple[int, int]:
     """Let the script decide on a new message; ``(-1, 0)`` if it passes, else rule and wait."""
     limits = [f"l{rule}" for rule, _ in rules]
-    words: list[int] = []
-    for rule, (interval, tolerance) in rules:
-        words += [interval, tolerance, rule]
-    arguments: list[str | int] = ["epoch", "holder", 1000, 0, 1, 1, len(rules), *words]
+    terms = "".join(f"{interval} {tolerance} {rule} " for rule, (interval, tolerance) in rules)
+    arguments: list[str | int] = ["epoch", "holder", 1000, 0, 1, 1, terms, "\x01"]
     keys = ["e", f"c{claim}", *limits]
     answer = redis.eval(_TIMED, len(keys), *keys, *arguments, now // 1_000_000, now % 1_000_000)
     _, letter, more = answer

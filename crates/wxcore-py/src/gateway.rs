@@ -1,6 +1,7 @@
 //! `Gateway`: one call for each message, one frozen object out.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -421,6 +422,27 @@ impl Received {
     #[getter]
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, rows(py, &self.delivery()?.limits))
+    }
+
+    /// The keys of these rates, in their order.
+    #[getter]
+    fn limit_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let limits = &self.delivery()?.limits;
+        let rated = limits.iter().filter(|one| one.rate.is_some());
+        PyTuple::new(py, rated.map(|one| PyBytes::new(py, &one.key)).collect::<Vec<_>>())
+    }
+
+    /// The rest of them as one text, the same for all messages under the same rules.
+    #[getter]
+    fn limit_terms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut terms = Vec::new();
+        for one in &self.delivery()?.limits {
+            if let Some(rate) = one.rate {
+                let (interval, tolerance) = (rate.interval(), rate.tolerance());
+                write!(terms, "{interval} {tolerance} {} ", one.rule)?;
+            }
+        }
+        Ok(PyBytes::new(py, &terms))
     }
 
     /// The indexes of all limits that it falls under.

@@ -23,6 +23,7 @@ mod sign;
 #[cfg(feature = "sm")]
 mod sm;
 mod stored;
+mod wire;
 
 use pyo3::prelude::*;
 
@@ -69,4 +70,6 @@ mod _wxcore {
     use crate::sm::{Sm2PrivateKey, Sm2PublicKey, sm3, sm4_apiv3_open, sm4_open, sm4_seal};
     #[pymodule_export]
     use crate::stored::Stored;
+    #[pymodule_export]
+    use crate::wire::bulks;
 }

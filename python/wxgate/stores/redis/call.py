@@ -7,25 +7,24 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from wxcore._wxcore import bulks
+
 from wxgate.redis.script import Script
 from wxgate.redis.wire import bulk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    Limit = tuple[bytes, int, int, int]
-    """Key, emission interval and tolerance (µs), rule."""
     Note = tuple[bytes, bytes, int]
     """What there is to tell of a message: its key, the claim's value from now on or
     ``GIVEN_BACK``, and for how many ms. A plain tuple: a named one costs a quarter of a µs more."""
-    Claim = tuple[bytes, Sequence[Limit]]
-    """A message to ask for: its key, and its limits."""
+    Claim = tuple[bytes, Sequence[bytes], bytes]
+    """A message to ask for: its key, the keys of its limits, and their terms."""
 
 SCRIPT = Script(files(__package__).joinpath("script.lua").read_text())
 DONE, PENDING = b"D", b"P"
 """What a claim's value begins with."""
 GIVEN_BACK = b""
-KEY_BYTES = 16
 _LETTERS = b"nldax"
 _DENIED = re.compile(rb"\d+:\d+")
 
@@ -35,10 +34,10 @@ class Frame:
 
     def __init__(self, prefix: bytes, holder: bytes, lease: int) -> None:
         """For keys under ``prefix``, leases of ``lease`` ms in the name of ``holder``."""
-        self.prefix = prefix
+        self._claim_prefix = prefix + b"c"
+        self._limit_prefix = prefix + b"l"
         self.holder = holder
         self._lease = b"%d" % lease
-        self._before_key = b"\r\n$%d\r\n%bc" % (len(prefix) + 1 + KEY_BYTES, prefix)
         self._epoch = bulk(prefix + b"e")
         self._proposal = b""
         self.renew()
@@ -50,25 +49,24 @@ class Frame:
     def write(self, notes: Sequence[Note], claims: Sequence[Claim]) -> bytes:
         """Write a call by the script's digest."""
         keys = [key for key, _, _ in notes]
-        keys += [key for key, _ in claims]
         limit_keys: list[bytes] = []
-        arguments = [self._proposal, self.holder, self._lease, *_runs(notes), b"%d" % len(claims)]
-        for at, (_, limits) in enumerate(claims, 1):
-            if limits:
-                arguments += (b"%d" % at, b"%d" % len(limits))
-                for key, interval, tolerance, rule in limits:
-                    limit_keys.append(key)
-                    arguments += (b"%d" % interval, b"%d" % tolerance, b"%d" % rule)
+        kinds: dict[bytes, int] = {}
+        kind_of = bytearray()
+        for key, own, terms in claims:
+            keys.append(key)
+            limit_keys += own
+            kind_of.append(kinds.setdefault(terms, len(kinds) + 1))
+        arguments = [self._proposal, self.holder, self._lease, *_runs(notes)]
+        arguments += (b"%d" % len(claims), b"%d" % len(kinds), *kinds, bytes(kind_of))
         count = 1 + len(keys) + len(limit_keys)
-        before = self._before_key
         return b"".join(
             (
                 b"*%d%b" % (3 + count + len(arguments), SCRIPT.head),
                 bulk(b"%d" % count),
                 self._epoch,
-                before + before.join(keys) if keys else b"",
-                *(bulk(b"%bl%b" % (self.prefix, key)) for key in limit_keys),
-                *map(bulk, arguments),
+                bulks(keys, self._claim_prefix),
+                bulks(limit_keys, self._limit_prefix),
+                bulks(arguments, b""),
                 b"\r\n",
             )
         )

@@ -112,8 +112,10 @@ class Exchange:
         if not run.is_due:
             self._due(run)
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
-        limits = message.limits if self._owner.limits is not None else ()
-        run.claims.append((message.claim_key, limits))
+        if self._owner.limits is None:
+            run.claims.append((message.claim_key, (), b""))
+        else:
+            run.claims.append((message.claim_key, message.limit_keys, message.limit_terms))
         run.asks.append((future, message))
         if run.is_full:
             self._flush()

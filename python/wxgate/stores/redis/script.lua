@@ -9,8 +9,9 @@
 -- ARGV  1 an epoch to begin with, if there is none; 2 the holder; 3 milliseconds of a lease
 --       4 how many runs of notes; for each: how many notes, their value, their milliseconds
 --       then how many claims
---       then for each claim that has limits, in order: which claim, how many, and for each
+--       then how many kinds of claims; for each the limits that it falls under, as "I T R I T R ...":
 --       the emission interval and the tolerance in microseconds, and the number of the rule
+--       then the kind of each claim, from 1 on, as one byte
 -- Returns the epoch; a letter for each claim; and, in their order, what belongs to a letter:
 --   n  new: the holder has it now        l  leased: somebody else has it
 --   d  done                              a  done, and its answer
@@ -50,61 +51,62 @@ for _ = 1, tonumber(ARGV[4]) do
   end
 end
 
-at = at + 1
-local claims = tonumber(ARGV[at])
+local claims, kinds = tonumber(ARGV[at + 1]), {}
+for kind = 1, tonumber(ARGV[at + 2]) do
+  local limits = {}
+  for interval, tolerance, rule in string.gmatch(ARGV[at + 2 + kind], '(%d+) (%d+) (%d+)') do
+    limits[#limits + 1] = {tonumber(interval), tonumber(tolerance), rule}
+  end
+  kinds[kind] = limits
+end
+local kind_of = ARGV[at + 3 + #kinds]
 local limit_at = key_at + claims
-local limited = tonumber(ARGV[at + 1])
 local now
 local arrivals, changed = {}, {}
+if #KEYS > limit_at then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  local known = redis.call('MGET', unpack(KEYS, limit_at + 1))
+  for i, arrival in ipairs(known) do
+    arrivals[KEYS[limit_at + i]] = tonumber(arrival or 0)
+  end
+end
 
 -- Takes from all limits of a claim, or from none: GCRA, in whole microseconds of this server.
-local function admitted()
-  if not now then
-    local time = redis.call('TIME')
-    now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  end
-  local count = tonumber(ARGV[at + 2])
+local function admitted(limits)
   local wait, rule = 0, nil
-  for i = 1, count do
-    local key = KEYS[limit_at + i]
-    local interval, tolerance = tonumber(ARGV[at + 3 * i]), tonumber(ARGV[at + 3 * i + 1])
-    local arrival = arrivals[key] or tonumber(redis.call('GET', key) or 0)
+  for i, limit in ipairs(limits) do
+    local key, tolerance = KEYS[limit_at + i], limit[2]
     -- A clock set back, or a rule made stricter, costs a key one interval at most.
-    arrivals[key] = math.min(math.max(arrival, now), now + tolerance + interval)
-    local early = arrivals[key] - tolerance - now
+    local arrival = math.min(math.max(arrivals[key], now), now + tolerance + limit[1])
+    arrivals[key] = arrival
+    local early = arrival - tolerance - now
     if early > 0 then
-      rule = rule or ARGV[at + 3 * i + 2]
+      rule = rule or limit[3]
       wait = math.max(wait, early)
     end
   end
   if not rule then
-    for i = 1, count do
+    for i, limit in ipairs(limits) do
       local key = KEYS[limit_at + i]
-      arrivals[key] = arrivals[key] + tonumber(ARGV[at + 3 * i])
+      arrivals[key] = arrivals[key] + limit[1]
       changed[key] = true
     end
   end
-  return rule, wait, count
+  return rule, wait
 end
 
 local letters, more = {}, {}
 for i = 1, claims do
   local key = KEYS[key_at + i]
-  local found, rule, wait, count
-  if i == limited then
-    found = redis.call('GET', key)
-    if not found then
-      rule, wait, count = admitted()
-    else
-      count = tonumber(ARGV[at + 2])
-    end
-    if not (found or rule) then redis.call('SET', key, mine, 'PX', lease) end
-    limit_at = limit_at + count
-    at = at + 2 + 3 * count
-    limited = tonumber(ARGV[at + 1])
-  else
-    found = redis.call('SET', key, mine, 'NX', 'GET', 'PX', lease)
+  local limits = kinds[string.byte(kind_of, i)]
+  local found = redis.call('SET', key, mine, 'NX', 'GET', 'PX', lease)
+  local rule, wait
+  if not found and limits[1] then
+    rule, wait = admitted(limits)
+    if rule then redis.call('DEL', key) end
   end
+  limit_at = limit_at + #limits
   if rule then
     letters[i] = 'x'
     more[#more + 1] = rule .. ':' .. string.format('%.0f', wait)

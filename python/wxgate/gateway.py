@@ -17,7 +17,7 @@ from wxgate.settings import Settings, load
 from wxgate.settings.restart import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
@@ -170,9 +170,14 @@ class Gateway:
         await self.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+    def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> Awaitable[None]:
         """Speak RSGI."""
-        await rsgi.serve(self._state or await self.open(), scope, protocol)
+        if self._state is None:
+            return self._open_for(scope, protocol)
+        return rsgi.serve(self._state, scope, protocol)
+
+    async def _open_for(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        await rsgi.serve(await self.open(), scope, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start with a granian worker."""

@@ -69,14 +69,10 @@ class Limits:
 
     def _counted(self, message: Received, denied: Denied | None) -> Denied | None:
         if denied is None:
-            for rule in message.rules:
-                self._count(rule, passed=True)
+            rows = self._rows
+            # A message that was received before a reload may name a rule that is gone.
+            self._counters.passed([rows[rule] for rule in message.rules if rule < len(rows)])
         return denied
-
-    def _count(self, rule: int, *, passed: bool) -> None:
-        # A message that was received before a reload may name a rule that is gone.
-        if rule < len(self._rows):
-            self._counters.limited(self._rows[rule], passed=passed)
 
     def leave(self, message: Received) -> None:
         """Note that an admitted message is answered."""
@@ -84,7 +80,8 @@ class Limits:
 
     def absorbs(self, denied: Denied) -> bool:
         """Count what a rule denies; return whether it has that acknowledged all the same."""
-        self._count(denied[0], passed=False)
+        if denied[0] < len(self._rows):
+            self._counters.limited(self._rows[denied[0]], passed=False)
         return denied[0] < len(self._rules) and self._rules[denied[0]].action == "absorb"
 
     def absorb(self, account: str, denied: Denied) -> None:

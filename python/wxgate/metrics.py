@@ -129,6 +129,11 @@ class Counters:
         """Count one decision of a limit, by its place among those of the layout."""
         self._own[self._layout.limit(row) + (not passed)] += 1
 
+    def passed(self, rows: Sequence[int]) -> None:
+        """Count a message that has passed limits, by their places among those of the layout."""
+        for row in rows:
+            self._own[self._layout.limit(row)] += 1
+
     def total(self, account: str, column: str) -> int:
         """Return the sum over all workers."""
         return self._sum(self._layout.at(account, column))

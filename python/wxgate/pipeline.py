@@ -155,32 +155,25 @@ class Pipeline:
             return shed
         claimed = self._admission.claim(account, message, now)
         if isinstance(claimed, asyncio.Future):
-            claimed = await self._hear(claimed, message)
+            tenant = message.tenant
+            # It is open from now on: a stop waits for it as well.
+            self._shares.enter(tenant)
+            try:
+                claimed = await claimed
+            except asyncio.CancelledError:
+                self._unheard(claimed, message)
+                raise
+            finally:
+                self._land(tenant)
         return await self._act_on(claimed, account, message)
 
-    async def _hear(
-        self, claimed: asyncio.Future[Held | Denied], message: Received
-    ) -> Held | Denied:
-        """Wait for claims that other machines share; a stop waits as well."""
-        tenant = message.tenant
-        self._shares.enter(tenant)
-        try:
-            return await self._claim(claimed, message)
-        finally:
-            self._land(tenant)
-
-    async def _claim(
-        self, claimed: asyncio.Future[Held | Denied], message: Received
-    ) -> Held | Denied:
-        try:
-            return await claimed
-        except asyncio.CancelledError:
-            # Its sender has hung up in the very turn in which it was found to be new.
-            if claimed.done() and not claimed.cancelled() and claimed.result() is True:
-                if self.limits is not None:
-                    self.limits.leave(message)
-                self._admission.abandon(message)
-            raise
+    def _unheard(self, claimed: object, message: Received) -> None:
+        """Give back a message whose sender hung up in the very turn in which it was found new."""
+        assert isinstance(claimed, asyncio.Future)  # noqa: S101 (for mypy: it was awaited)
+        if claimed.done() and not claimed.cancelled() and claimed.result() is True:
+            if self.limits is not None:
+                self.limits.leave(message)
+            self._admission.abandon(message)
 
     async def _queue(self, account: str, message: Received, now: int) -> Answer | None:
         """Wait for the turn of a message, or answer it now: with a refusal, as a rule."""
@@ -279,8 +272,13 @@ class Pipeline:
                 now = time.time_ns() // 1_000_000
                 asked = self._admission.again(message, now)
                 if isinstance(asked, asyncio.Future):
-                    asked = await self._claim(asked, message)
-                claimed = asked
+                    try:
+                        claimed = await asked
+                    except asyncio.CancelledError:
+                        self._unheard(asked, message)
+                        raise
+                else:
+                    claimed = asked
         finally:
             del self._watched[message.id]
             seen.set_result(claimed)
@@ -291,12 +289,15 @@ class Pipeline:
             return message.status, message.content_type, message.body
         tenant = message.tenant
         self._shares.enter(tenant)
+        waits = self._waits(self._budget(flight.account))
+        end_of_it = flight.wait(waits)
         try:
-            end = await flight.wait(self._waits(self._budget(flight.account)))
+            end = await end_of_it
         except asyncio.CancelledError:
             self._flights.left(flight)
             raise
         finally:
+            waits.leave(end_of_it)
             self._land(tenant)
         if isinstance(end, tuple):
             return end

@@ -65,6 +65,10 @@ def _headers(scope: Scope) -> list[tuple[str, str]]:
 
 def _body(scope: Scope, protocol: HTTPProtocol, limit: int) -> Awaitable[bytes]:
     """The length header bounds the read, hyper keeps to it; without one the chunks are counted."""
+    # The headers are copied each time that they are looked at: the server may have done so before.
+    known: int | None = getattr(protocol, "length", None)
+    if known is not None and known <= limit:
+        return protocol()
     length = scope.headers.get("content-length")
     if length is None:
         return _chunks(scope, protocol, limit)

@@ -76,8 +76,8 @@ def handing(
         if shedder.refuses(watcher.scope.path):
             _refuse(watcher, shedder.answer)
         else:
-            ahead = shedder.is_calm and _is_short(watcher.scope)
-            served = _Ahead(watcher) if ahead else watcher
+            length = _length(watcher.scope) if shedder.is_calm else None
+            served = watcher if length is None else _Ahead(watcher, length)
             loop.call_soon_threadsafe(begin, serve(served), watcher, context=context)
 
     return hand
@@ -87,9 +87,13 @@ _SHORT = 65536
 """Bytes of a body that is asked for before its request has its turn."""
 
 
-def _is_short(scope: Scope) -> bool:
-    length = scope.headers.get("content-length")
-    return length is not None and length.isdigit() and int(length) <= _SHORT
+def _length(scope: Scope) -> int | None:
+    """How long the body is said to be, if that is known and short."""
+    said = scope.headers.get("content-length")
+    if said is None or not said.isdigit():
+        return None
+    length = int(said)
+    return length if length <= _SHORT else None
 
 
 class _Ahead:
@@ -97,9 +101,9 @@ class _Ahead:
 
     __slots__ = ("done", "err", "proto", "scope")
 
-    def __init__(self, watcher: Any) -> None:  # noqa: ANN401 (granian's)
+    def __init__(self, watcher: Any, length: int) -> None:  # noqa: ANN401 (granian's)
         self.scope = watcher.scope
-        self.proto = _Reading(watcher.proto)
+        self.proto = _Reading(watcher.proto, length)
         self.done = watcher.done
         self.err = watcher.err
 
@@ -107,10 +111,11 @@ class _Ahead:
 class _Reading:
     """Its protocol, as far as an application uses it."""
 
-    __slots__ = ("_body", "response_bytes")
+    __slots__ = ("_body", "length", "response_bytes")
 
-    def __init__(self, proto: HTTPProtocol) -> None:
+    def __init__(self, proto: HTTPProtocol, length: int) -> None:
         self._body = proto()
+        self.length = length
         self.response_bytes = proto.response_bytes
 
     def __call__(self) -> Awaitable[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,13 +25,17 @@ class BatchSink(Protocol):
         ...
 
 
-@runtime_checkable
 class ItemSink(Protocol):
     """A sink that is told more of messages than their events, and always takes them like this."""
 
     async def deliver_items(self, items: Sequence[Item]) -> object:
         """Hand over messages, in order: all of them or none. Raises as ``deliver`` does."""
         ...
+
+
+def takes_items(sink: Sink) -> TypeGuard[ItemSink]:
+    """Whether it is an ``ItemSink``; ``isinstance`` goes through all of a class each time."""
+    return hasattr(sink, "deliver_items")
 
 
 class Batch:
@@ -45,7 +49,7 @@ class Batch:
 
     async def deliver(self, sink: Sink) -> None:
         """Hand all of it over."""
-        if isinstance(sink, ItemSink):
+        if takes_items(sink):
             await sink.deliver_items(self.items)
             return
         if not isinstance(sink, BatchSink):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wxgate.dispatch.batch import ItemSink
+from wxgate.dispatch.batch import takes_items
 from wxgate.sinks import Starting, Watching
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ class Delivery:
         self.sink = sink
         self._name = name
         self._desk = desk
-        self._takes_items = isinstance(sink, ItemSink)
         self._replaced: list[tuple[Sink, Tries]] = []
         self._fleet: Fleet | None = None
         self._watch()
@@ -37,7 +36,7 @@ class Delivery:
 
     async def deliver(self, item: Item) -> bytes:
         """Hand over one message; return what the service answered. Raises ``SinkError``."""
-        if self._takes_items and isinstance(self.sink, ItemSink):
+        if takes_items(self.sink):
             await self.sink.deliver_items([item])
             return b""
         return await self.sink.deliver(item.event, item.nodes)
@@ -58,7 +57,6 @@ class Delivery:
             self._replaced.append((self.sink, tries))
         before = self._fleet
         self.sink = sink
-        self._takes_items = isinstance(sink, ItemSink)
         self._watch()
         if before is not None:
             # Its last tries say nothing of nodes as they are seen now.

@@ -18,7 +18,8 @@ All hours alike, as fast as this machine's {cores} cores carry it with the playe
 Valkey {valkey} on them: `make bench-day`, {when}, commit {commit}. Verification, decryption,
 claims and limits in Redis, fsync and delivery to a stream are on; {workers} worker; the far end is
 a group of the stream that acknowledges what it has read. What is refused is sent again by the
-player.
+player. Valkey runs under the scheduling policy `batch`, as
+[deployment](../docs/deployment.md#systemd) advises.
 
 """
 _NONE = "No day is part of these results: `make bench-day` plays one.\n"

@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
 import kept
 from day.page import WHOLE, section
-from servers.flavour import VALKEY_9
+from servers.flavour import VALKEY_9, with_jemalloc
 from servers.server import Server
 
 _NEEDED = 8 * 10**9
@@ -57,12 +57,17 @@ def _played(args: argparse.Namespace) -> dict[str, Any]:
     for name in ("rate", "connections"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", str(value)]
-    with tempfile.TemporaryDirectory() as folder, Server(VALKEY_9, Path(folder)) as server:
+    valkey = with_jemalloc(VALKEY_9)
+    allocator = "the C library's allocator" if valkey.preload is None else "jemalloc"
+    with tempfile.TemporaryDirectory() as folder, Server(valkey, Path(folder)) as server:
         # As docs/deployment.md advises where a Redis shares the machine.
         os.sched_setscheduler(server.pid, os.SCHED_BATCH, os.sched_param(0))
         books = _books(*words, "--redis", f"{server.url}/0")
         peak = int(server.say("INFO", "memory")["used_memory_peak"])
-    return summary(books) | {"redis_peak_mb": peak / 1e6, "valkey": VALKEY_9.version}
+    return summary(books) | {
+        "redis_peak_mb": peak / 1e6,
+        "valkey": f"{valkey.version} ({allocator})",
+    }
 
 
 def _books(*words: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ __all__ = [
     "Stored",
     "aead_open",
     "aead_seal",
+    "bulks",
     "check",
     "decide",
     "generate_rsa_key",

@@ -157,3 +157,19 @@ def test_a_message_read_back_goes_to_the_node_it_was_for() -> None:
     ((route, nodes, _),) = message.destinations
     assert GATEWAY.nodes(route, message.key, message.account, message.id, 7, message.event) == nodes
     assert GATEWAY.nodes(99, message.key, message.account, message.id, 7, message.event) == []
+
+
+def test_limits_are_told_in_two_ways() -> None:
+    """Row by row, and as keys and terms; those of concurrency alone are in neither."""
+    limits = [
+        {"name": "user", "per": "openid", "rate": "2/s", "burst": 3},
+        {"name": "open", "per": "account", "concurrency": 5},
+        {"name": "all", "per": "account", "rate": "100/min", "burst": 20},
+    ]
+    blob = {"accounts": [ACCOUNT], "upstreams": [UPSTREAM], "routes": [{}], "limits": limits}
+    message = push(Gateway(json.dumps(blob).encode()))
+    rows = message.limits
+    assert [rule for *_, rule in rows] == [0, 2]
+    assert message.rules == [0, 1, 2]
+    assert message.limit_keys == tuple(key for key, *_ in rows)
+    assert message.limit_terms == b"".join(b"%d %d %d " % row[1:] for row in rows)

@@ -429,7 +429,12 @@ impl Received {
     fn limit_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let limits = &self.delivery()?.limits;
         let rated = limits.iter().filter(|one| one.rate.is_some());
-        PyTuple::new(py, rated.map(|one| PyBytes::new(py, &one.key)).collect::<Vec<_>>())
+        PyTuple::new(
+            py,
+            rated
+                .map(|one| PyBytes::new(py, &one.key))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The rest of them as one text, the same for all messages under the same rules.

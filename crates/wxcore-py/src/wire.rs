@@ -17,7 +17,10 @@ pub(crate) fn bulks<'py>(
     words: Vec<Bound<'py, PyBytes>>,
     prefix: &[u8],
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let letters = words.iter().map(|word| word.as_bytes().len()).sum::<usize>();
+    let letters = words
+        .iter()
+        .map(|word| word.as_bytes().len())
+        .sum::<usize>();
     let mut written = Vec::with_capacity(letters + words.len() * (AROUND + prefix.len()));
     for word in &words {
         let word = word.as_bytes();

@@ -178,22 +178,16 @@ impl Engine<'_> {
             if idle_since == u64::MAX {
                 idle_since = now;
             }
-            let first = self.next.map(|(due, _)| due);
-            let Some(due) = first
-                .into_iter()
-                .chain(self.later.due())
-                .min()
-                .filter(|due| *due <= now)
-            else {
-                return idle_since;
-            };
-            let call = if first == Some(due) {
-                let leg = self.next.map_or(0, |(_, leg)| leg);
+            // What is sent again keeps its distance, however far behind the schedule is: WeChat's
+            // timers know of no queue here, and claims are remembered for a time.
+            let (due, call) = if let Some(due) = self.later.due().filter(|due| *due <= now) {
+                (due, self.later.take())
+            } else if let Some((due, leg)) = self.next.filter(|(due, _)| *due <= now) {
                 let call = self.first_try(due, leg);
                 self.next = self.following(schedule);
-                call
+                (due, call)
             } else {
-                self.later.take()
+                return idle_since;
             };
             self.tally.taken_up(now - due.max(idle_since).min(now));
             if let Some(call) = call {

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use wxload::{Report, Spec, run};
 
@@ -202,7 +203,7 @@ fn latency_counts_from_the_schedule_also_while_all_connections_are_busy() {
     let report = play(
         serve(Box::new(|number, _, _| {
             if number == 1 {
-                thread::sleep(std::time::Duration::from_millis(100));
+                thread::sleep(Duration::from_millis(100));
             }
             SUCCESS
         })),
@@ -219,10 +220,24 @@ fn latency_counts_from_the_schedule_also_while_all_connections_are_busy() {
 }
 
 #[test]
+fn what_is_sent_again_does_not_wait_for_a_schedule_that_is_behind() {
+    let report = play(
+        serve(Box::new(|_, _, _| {
+            thread::sleep(Duration::from_millis(5));
+            SUCCESS
+        })),
+        r#""retries": 1.0, "connections": 1, "legs": [{"seconds": 0.2, "rate": 1000}]"#,
+    );
+    let (first, again) = (report.latency.unwrap(), report.repeats.unwrap());
+    assert_eq!((first.count, again.count), (200, 200));
+    assert!(again.p50 * 4.0 < first.p50, "{} {}", again.p50, first.p50);
+}
+
+#[test]
 fn a_payment_that_leaves_late_is_waited_for_as_long_as_any_other() {
     // Ten due at once on one connection: the last leaves after 2.25 s, of 2 s of patience.
     let address = serve(Box::new(|_, _, _| {
-        thread::sleep(std::time::Duration::from_millis(250));
+        thread::sleep(Duration::from_millis(250));
         SUCCESS
     }));
     let vectors = include_str!("../../../tests/vectors/vectors.json");

@@ -109,10 +109,10 @@ class Node:
     async def ask(self) -> None:
         """Ask for a tick's messages, all under one limit: one call of the script."""
         interval = 1_000_000 // SHARED_RATE
-        limit = (b"oUser", interval, interval * (SHARED_BURST - 1), 0)
+        terms = b"%d %d 0 " % (interval, interval * (SHARED_BURST - 1))
         keys = [b"%d:%014d" % (self.number, self.asked + at) for at in range(BATCH)]
         self.asked += BATCH
-        written = self.frame.write([], [(key, [limit]) for key in keys])
+        written = self.frame.write([], [(key, (b"oUser",), terms) for key in keys])
         answer = asyncio.get_running_loop().create_future()
         self.link.send(SCRIPT.whole(written), answer.set_result)
         told = read(await answer, BATCH)

@@ -26,7 +26,7 @@ from page import page
 from results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[1]
 _RAW = ROOT / ".cache/bench"
@@ -111,15 +111,37 @@ def _measure(plan: Plan, raw: Path, only: list[str] | None) -> None:
     load = os.getloadavg()[0]
     if load > _BUSY:
         _say(f"this machine is busy (load {load:.1f}): the figures will be rough")
+    parts = _measured_before(raw / "about.json")
+    parts |= dict.fromkeys(only or PARTS, _run("git", "describe", "--always", "--dirty").strip())
     about = {
         "when": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": _run("git", "describe", "--always", "--dirty").strip(),
+        "commit": _commits(parts),
+        "parts": parts,
         "rust": _run("rustc", "--version").strip(),
         "load": load,
     }
     for part in only or PARTS:
         PARTS[part](plan, raw)
     (raw / "about.json").write_text(json.dumps(about))
+
+
+def _measured_before(about: Path) -> dict[str, str]:
+    """The commit of each part that was measured before."""
+    if not about.exists():
+        return {}
+    told = json.loads(about.read_text())
+    parts: dict[str, str] = told.get("parts") or dict.fromkeys(PARTS, told["commit"])
+    return parts
+
+
+def _commits(parts: Mapping[str, str]) -> str:
+    """Say which commit was measured, or which parts of which."""
+    of: dict[str, list[str]] = {}
+    for part, commit in parts.items():
+        of.setdefault(commit, []).append(part)
+    if len(of) == 1:
+        return next(iter(of))
+    return "; ".join(f"{commit} ({', '.join(names)})" for commit, names in of.items())
 
 
 def _core(plan: Plan, raw: Path) -> None:

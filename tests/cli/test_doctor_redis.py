@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from servers.tls import Identity
     from wxgate.doctor import Finding
 
-CLAIMS = "~{wx}:* -@all +@connection +@scripting +get +set +del +pexpire +time +info"
+CLAIMS = "~{wx}:* -@all +@connection +@scripting +get +mget +set +del +pexpire +time +info"
 STREAMS = (
-    "~wx:stream:* -@all +@connection +@scripting +info +get +set +del +exists +time +pexpire "
+    "~wx:stream:* -@all +@connection +@scripting +info +get +mget +set +del +exists +time +pexpire "
     "+hget +hset +xadd +xlen +xtrim +xpending +xinfo|groups"
 )
 BOTH = STREAMS.replace("~wx:stream:*", "~{wx}:* ~wx:stream:*")

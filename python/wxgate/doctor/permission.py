@@ -15,7 +15,20 @@ if TYPE_CHECKING:
 
 _CALL = re.compile(r"redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?")
 ASKED = frozenset(
-    {"DEL", "EXISTS", "GET", "HGET", "HSET", "PEXPIRE", "SET", "TIME", "XADD", "XLEN", "XTRIM"}
+    {
+        "DEL",
+        "EXISTS",
+        "GET",
+        "HGET",
+        "HSET",
+        "MGET",
+        "PEXPIRE",
+        "SET",
+        "TIME",
+        "XADD",
+        "XLEN",
+        "XTRIM",
+    }
     | {"XINFO GROUPS", "XPENDING"}
 )
 """What may be asked about. Servers up to Valkey 9.1 and Redis 8.2 crash when they are asked about a

@@ -206,7 +206,7 @@ def _read(raw: Path) -> Results:
         carry=json.loads((raw / "carry.json").read_text()),
         journal=(raw / "journal.md").read_text(),
         apart=kept.read(),
-        **about,
+        **{name: value for name, value in about.items() if name != "parts"},
     )
 
 

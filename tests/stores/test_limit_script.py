@@ -88,3 +88,12 @@ def test_the_script_and_the_core_agree_on_every_decision(
             now += step
             limits = [(one, rules[one]) for one in sorted(chosen)]
             assert asked(redis, claim, limits, now) == core.ask(limits, now)
+
+
+def test_more_limits_in_a_call_than_lua_returns_at_once(redis_server: Server) -> None:
+    """Sixty-four messages under a hundred and fifty rules each; the last of them counts too."""
+    rules: list[tuple[int, Rule]] = [(rule, (1000, 0)) for rule in range(64 * 150)]
+    with Redis(port=redis_server.port) as redis:
+        redis.flushall()
+        assert asked(redis, 1, rules, _YEAR_2026) == (-1, 0)
+        assert asked(redis, 2, rules[-1:], _YEAR_2026) == (rules[-1][0], 1000)

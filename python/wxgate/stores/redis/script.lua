@@ -66,9 +66,12 @@ local arrivals, changed = {}, {}
 if #KEYS > limit_at then
   local time = redis.call('TIME')
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  local known = redis.call('MGET', unpack(KEYS, limit_at + 1))
-  for i, arrival in ipairs(known) do
-    arrivals[KEYS[limit_at + i]] = tonumber(arrival or 0)
+  -- Lua returns 8,000 values at once, at most.
+  for from = limit_at + 1, #KEYS, 1000 do
+    local known = redis.call('MGET', unpack(KEYS, from, math.min(from + 999, #KEYS)))
+    for i, arrival in ipairs(known) do
+      arrivals[KEYS[from + i - 1]] = tonumber(arrival or 0)
+    end
   end
 end
 

@@ -29,7 +29,7 @@ def sums(
     environment |= {"PATH": os.defpath} | ({"VALGRIND_LIB": lib} if lib else {})
     with tempfile.TemporaryDirectory() as folder:
         out = f"--callgrind-out-file={folder}/out"
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [valgrind, "--tool=callgrind", *options, out, *program],
             env=environment,
             capture_output=True,
@@ -56,7 +56,7 @@ def _valgrind() -> tuple[str, str | None]:
     fetched = _FETCHED / "usr/bin/valgrind.bin"
     script = (str(ROOT / "tools/from-debian.sh"), str(_FETCHED), "usr/bin/valgrind.bin", "valgrind")
     try:
-        done = subprocess.run(script, check=False)  # noqa: S603
+        done = subprocess.run(script, check=False)
     except OSError as error:
         reason = f"no valgrind, and {error}"
         raise AbsentError(reason) from error

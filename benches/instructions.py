@@ -162,8 +162,8 @@ def elsewhere(setting: str, known: list[str]) -> Counts:
     _say(f"no accepted counts for this machine:\n  {setting}\nbut for:")
     for one in known or ["none"]:
         _say(f"  {one}")
-    found = subprocess.run(  # noqa: S603
-        ["git", "log", "-1", "--format=%H", "--", str(BASELINE)],  # noqa: S607
+    found = subprocess.run(
+        ["git", "log", "-1", "--format=%H", "--", str(BASELINE)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -195,7 +195,7 @@ def _counted_at(commit: str, setting: str) -> Counts:
 
 
 def _run(*command: str, **environment: str) -> str:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         cwd=ROOT,
         env=os.environ | environment,

@@ -111,12 +111,10 @@ def _measure(plan: Plan, raw: Path, only: list[str] | None) -> None:
     load = os.getloadavg()[0]
     if load > _BUSY:
         _say(f"this machine is busy (load {load:.1f}): the figures will be rough")
-    parts = _measured_before(raw / "about.json")
-    parts |= dict.fromkeys(only or PARTS, _run("git", "describe", "--always", "--dirty").strip())
+    commit = _run("git", "describe", "--always", "--dirty").strip()
     about = {
         "when": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": _commits(parts),
-        "parts": parts,
+        "parts": _measured_before(raw / "about.json") | dict.fromkeys(only or PARTS, commit),
         "rust": _run("rustc", "--version").strip(),
         "load": load,
     }
@@ -127,10 +125,7 @@ def _measure(plan: Plan, raw: Path, only: list[str] | None) -> None:
 
 def _measured_before(about: Path) -> dict[str, str]:
     """The commit of each part that was measured before."""
-    if not about.exists():
-        return {}
-    told = json.loads(about.read_text())
-    parts: dict[str, str] = told.get("parts") or dict.fromkeys(PARTS, told["commit"])
+    parts: dict[str, str] = json.loads(about.read_text())["parts"] if about.exists() else {}
     return parts
 
 
@@ -206,13 +201,14 @@ def _read(raw: Path) -> Results:
         carry=json.loads((raw / "carry.json").read_text()),
         journal=(raw / "journal.md").read_text(),
         apart=kept.read(),
-        **{name: value for name, value in about.items() if name != "parts"},
+        commit=_commits(about.pop("parts")),
+        **about,
     )
 
 
 def _run(*command: str, **environment: str) -> str:
     """What a command says; if it fails, that is shown."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         cwd=ROOT,
         env=os.environ | environment,

@@ -90,7 +90,7 @@ async def _taken(spy: str, url: str, folder: Path) -> tuple[float, int]:
 def _read(raw: Path, samples: Path, pid: int) -> dict[str, Any]:
     """Group what both have seen, and draw it."""
     script = ("perf", "script", "-i", str(samples), "-F", "comm,tid,ip,sym,dso")
-    told = subprocess.run(script, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    told = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     stacks = folded(raw.read_text())
     draw(stacks, _PICTURE)
     return {"threads": by_thread(told, pid), "parts": by_part(stacks)}

@@ -55,7 +55,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
         reason = f"{command[0]} is not installed"
         raise AbsentError(reason)
     try:
-        done = subprocess.run(  # noqa: S603 (our own commands)
+        done = subprocess.run(
             [program, *command[1:]],
             cwd=folder,
             env=os.environ | environment,

@@ -127,7 +127,7 @@ def started(contender: Contender, server: Server, database: int) -> Iterator[Run
     own = {"REDIS_URL": place.redis, "PORT": str(place.port), **_ENVIRONMENT}
     begun = time.perf_counter()
     with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (our own commands)
+        process = subprocess.Popen(
             installed.command(place),
             cwd=folder,
             env=os.environ | own | installed.environment,

@@ -89,7 +89,7 @@ def _send(port: int, first: int, count: int) -> float:
         "messages": count,
         "connections": 32,
     }
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, str(HERE / "client.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

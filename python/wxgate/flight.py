@@ -49,16 +49,16 @@ class Flight:
         """What the service will say; cancelled once nobody cares."""
         self._waiting: list[asyncio.Future[End]] = []
 
-    def wait(self, deadlines: Waits) -> asyncio.Future[End]:
-        """Return what ends when this does, or when the sender's time is up.
-
-        Whoever has awaited it leaves ``deadlines``.
-        """
+    async def wait(self, deadlines: Waits) -> End:
+        """Wait for the end, but not longer than the sender does."""
         # A future for each: a peer that hangs up cancels its own.
         future: asyncio.Future[End] = deadlines.loop.create_future()
         self._waiting.append(future)
         deadlines.enter(future)
-        return future
+        try:
+            return await future
+        finally:
+            deadlines.leave(future)
 
     @property
     def is_awaited(self) -> bool:

@@ -159,21 +159,24 @@ class Pipeline:
             # It is open from now on: a stop waits for it as well.
             self._shares.enter(tenant)
             try:
-                claimed = await claimed
-            except asyncio.CancelledError:
-                self._unheard(claimed, message)
-                raise
+                claimed = await self._claim(claimed, message)
             finally:
                 self._land(tenant)
         return await self._act_on(claimed, account, message)
 
-    def _unheard(self, claimed: object, message: Received) -> None:
-        """Give back a message whose sender hung up in the very turn in which it was found new."""
-        assert isinstance(claimed, asyncio.Future)  # noqa: S101 (for mypy: it was awaited)
-        if claimed.done() and not claimed.cancelled() and claimed.result() is True:
-            if self.limits is not None:
-                self.limits.leave(message)
-            self._admission.abandon(message)
+    async def _claim(
+        self, claimed: asyncio.Future[Held | Denied], message: Received
+    ) -> Held | Denied:
+        """Wait for claims that other machines share."""
+        try:
+            return await claimed
+        except asyncio.CancelledError:
+            # Its sender has hung up in the very turn in which it was found to be new.
+            if claimed.done() and not claimed.cancelled() and claimed.result() is True:
+                if self.limits is not None:
+                    self.limits.leave(message)
+                self._admission.abandon(message)
+            raise
 
     async def _queue(self, account: str, message: Received, now: int) -> Answer | None:
         """Wait for the turn of a message, or answer it now: with a refusal, as a rule."""
@@ -272,13 +275,8 @@ class Pipeline:
                 now = time.time_ns() // 1_000_000
                 asked = self._admission.again(message, now)
                 if isinstance(asked, asyncio.Future):
-                    try:
-                        claimed = await asked
-                    except asyncio.CancelledError:
-                        self._unheard(asked, message)
-                        raise
-                else:
-                    claimed = asked
+                    asked = await self._claim(asked, message)
+                claimed = asked
         finally:
             del self._watched[message.id]
             seen.set_result(claimed)
@@ -289,15 +287,12 @@ class Pipeline:
             return message.status, message.content_type, message.body
         tenant = message.tenant
         self._shares.enter(tenant)
-        waits = self._waits(self._budget(flight.account))
-        end_of_it = flight.wait(waits)
         try:
-            end = await end_of_it
+            end = await flight.wait(self._waits(self._budget(flight.account)))
         except asyncio.CancelledError:
             self._flights.left(flight)
             raise
         finally:
-            waits.leave(end_of_it)
             self._land(tenant)
         if isinstance(end, tuple):
             return end

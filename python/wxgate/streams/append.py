@@ -34,47 +34,32 @@ It writes nothing otherwise: after a script's first write, a full server lets it
 """
 
 # Looks at all tails before it writes anything, so that either everything is appended or nothing.
-# What ``tail_of`` does for one partition is done here for all with two calls, where nothing is
-# missing: with a call for each question they cost more than the appends.
-# KEYS: the entries of all partitions, their tails, and what says when each was made.
-_APPEND = Script("""
-local partitions = #KEYS / 3
-local known = redis.call('MGET', unpack(KEYS, partitions + 1))
-if redis.call('EXISTS', unpack(KEYS, 1, partitions)) < partitions then
-  for p = 1, partitions do
-    if known[partitions + p] and redis.call('EXISTS', KEYS[p]) == 0 then
-      redis.call('DEL', KEYS[2 * partitions + p])
-      known[partitions + p] = false
-    end
-  end
-end
-local wrong = {}
+_APPEND = Script(
+    TAIL
+    + """
+local partitions, wrong = #KEYS / 3, {}
 for p = 1, partitions do
-  local number, of = string.match(known[p] or '', '^(%d+) (.*)$')
-  local tail = of == known[partitions + p] and tonumber(number) or 0
+  local tail = tail_of(KEYS[3 * p - 2], KEYS[3 * p - 1], KEYS[3 * p])
   if tail < tonumber(ARGV[4 * p - 2]) or tail > tonumber(ARGV[4 * p - 1]) then
     wrong[#wrong + 1] = p - 1
     wrong[#wrong + 1] = tail
   end
 end
 if #wrong > 0 then return {0, wrong} end
-local at, last = 4 * partitions + 2, {}
+local at, last, time = 4 * partitions + 2, {}, redis.call('TIME')
 for p = 1, partitions do
   for _ = 1, tonumber(ARGV[4 * p + 1]) do
-    last[p] = redis.call('XADD', KEYS[p], '*',
+    last[p] = redis.call('XADD', KEYS[3 * p - 2], '*',
       'id', ARGV[at], 'key', ARGV[at + 1], 'event', ARGV[at + 2])
     at = at + 3
   end
-  local made = known[partitions + p]
-  if not made then
-    local time = redis.call('TIME')
-    made = time[1] .. '.' .. time[2]
-    redis.call('SET', KEYS[2 * partitions + p], made)
-  end
-  redis.call('SET', KEYS[partitions + p], ARGV[4 * p] .. ' ' .. made, 'PX', ARGV[1])
+  redis.call('SET', KEYS[3 * p], time[1] .. '.' .. time[2], 'NX')
+  local of = redis.call('GET', KEYS[3 * p])
+  redis.call('SET', KEYS[3 * p - 1], ARGV[4 * p] .. ' ' .. of, 'PX', ARGV[1])
 end
 return {1, last}
-""")
+"""
+)
 
 _ABOUT = Script("""
 if tonumber(redis.call('HGET', KEYS[1], 'partitions') or '0') < tonumber(ARGV[1]) then
@@ -123,7 +108,7 @@ async def append(
     A ledger remembers ``most`` messages. In a Redis Cluster a call is for one partition. Raises
     ``LostError``, or ``StoreError``, after which it is not known whether they were appended.
     """
-    entries, tails, made = [], [], []
+    keys: list[str] = []
     heads: list[int] = []
     bodies: list[str | bytes] = []
     numbers = []
@@ -131,13 +116,10 @@ async def append(
         least = ledger.confirmed if len(ledger) else 0
         number = ledger.attempt()
         numbers.append(number)
-        entries.append(partition.entries)
-        tails.append(partition.tail(writer))
-        made.append(partition.made)
+        keys += (partition.entries, partition.tail(writer), partition.made)
         heads += (least, number, number, len(records))
         for record in records:
             bodies += (record.id, record.key, record.event)
-    keys = [*entries, *tails, *made]
     done, told = await runner.run(_APPEND, keys, [TAIL_TTL_MS, *heads, *bodies])
     if not done:
         pairs = zip(told[::2], told[1::2], strict=True)

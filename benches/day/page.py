@@ -20,7 +20,8 @@ All hours alike, as fast as this machine's {cores} cores carry it with the playe
 Valkey {valkey} on them: `make bench-day`, {when}, commit {commit}. Verification, decryption,
 claims and limits in Redis, fsync and delivery to a stream are on; {workers} worker; the far end is
 a group of the stream that acknowledges what it has read. What is refused is sent again by the
-player. Valkey runs under the scheduling policy `batch`, as
+player, who has signed the payments before the clock runs, each for its time: WeChat signs them on
+machines of its own. Valkey runs under the scheduling policy `batch`, as
 [deployment](../docs/deployment.md#systemd) advises.
 
 """
@@ -77,6 +78,9 @@ def _rows(seen: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         "–",
         "–",
     )
+    ahead = seen["ahead"]
+    signed = f"{ahead['payments']:,}, {ahead['seconds']:,.0f}"
+    yield "payments the player had signed before, in seconds", signed, "–", "–"
     yield "calls for which the player was late", f"{seen['late']:.1%}", "–", "–"
     for after, size in seen["worker_mb"].items():
         what = f"MB of a worker after {int(after):,}"

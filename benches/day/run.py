@@ -96,6 +96,7 @@ def summary(books: dict[str, Any]) -> dict[str, Any]:
         "recognised": books["repeated"],
         "latency": seen["latency"],
         "late": seen["slip"]["share"],
+        "ahead": seen["ahead"],
         "costs": books["costs"],
         "worker_mb": _worker(books),
         "sizes": books["sizes"],

@@ -52,6 +52,7 @@ def books() -> dict[str, Any]:
         "sizes": [{"messages": at, "mb": {worker: 43.0, "journal": 70.0}} for at in MILLIONS],
         "seen": {
             "seconds": 1667.0,
+            "ahead": {"payments": 1_000_000, "seconds": 140.0},
             "counts": {
                 "messages": 20_000_000,
                 "acknowledged": 20_000_000,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from wxgate.bench import account
 from wxgate.bench.parts import mix, playable
-from wxgate.bench.plan import Seen
+from wxgate.bench.plan import Progress, Seen
 from wxgate.cli import main
+from wxgate.cli.bench.telling import Show
 from wxgate.settings import load
 from wxgate.sim import Belongings
 
@@ -44,6 +46,33 @@ def test_all_kinds_arrive_and_are_acknowledged(
     assert len(fresh) == counts.messages
     assert {event.account for event in fresh.values()} == {"shop", "mini", "work", "mch"}
     assert sum(event.account == "mch" for event in fresh.values()) == counts.payments > 0
+
+
+def test_payments_are_signed_before_the_start(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said how many, and how long that took; meanwhile how far it is."""
+    key = f"mch={world.config.with_name('mch.key')}"
+    words = ["--account", "mch", "--rate", "40", "--seconds", "0.5", "--platform-key", key]
+    assert bench(world, *words) == 0
+    out = capsys.readouterr().out
+    assert "payments among them 20\n" in out
+    assert re.search(r"^  \d+ payments were signed before the start: \d+\.\d s$", out, re.MULTILINE)
+
+
+def test_what_is_signed_is_shown_as_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each percent once: first of what is signed, then of what is played."""
+    show = Show()
+    at = Progress(
+        seconds=0, of=1, planned=100, messages=0, acknowledged=0, refused=0, p99=0, to_sign=1000
+    )
+    replace = msgspec.structs.replace
+    for signed in (100, 101, 110):
+        show(replace(at, signed=signed))
+    show(replace(at, signed=1000))
+    show(replace(at, signed=1000, messages=50))
+    told = [line.split()[:2] for line in capsys.readouterr().err.splitlines()]
+    assert told == [["10%", "of"], ["11%", "of"], ["0%", "0"], ["50%", "50"]]
 
 
 def test_one_account_alone_for_people_to_read(

@@ -10,10 +10,10 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::connection::Lines;
-use crate::mill::{Made, Mill, Store};
+use crate::mill::{Mill, Signed, Store};
 use crate::mix::Mix;
 use crate::outcome::{Call, Later};
-use crate::report::{Ran, Report, Tally};
+use crate::report::{Ahead, Ran, Report, Tally};
 use crate::schedule::Schedule;
 use crate::seal::Sender;
 use crate::spec::{LoadError, Spec, Style};
@@ -25,7 +25,7 @@ const TOLD_EVERY: u64 = 1_000_000_000;
 const LONGEST_WAIT: u64 = 100_000_000;
 
 /// How a run stands; told once a second.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Progress {
     /// Since the start.
     pub seconds: f64,
@@ -41,6 +41,10 @@ pub struct Progress {
     pub refused: u64,
     /// The 99th percentile so far, in milliseconds.
     pub p99: f64,
+    /// Payments signed so far of those that are signed before the start.
+    pub signed: u64,
+    /// How many these are.
+    pub to_sign: u64,
 }
 
 /// Plays a run to its end. `watch` is told of its progress, and ends it by returning false.
@@ -57,25 +61,37 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
     let mix = Mix::new(spec, &senders)?;
     let users = Users::new(spec.users, spec.skew);
     let schedule = Schedule::new(spec.legs.clone());
-    let (fill, mut store) = Store::new(spec.ahead);
-    let wanted = mix.payments(schedule.planned());
     let mill = Mill {
         senders: paying(&senders),
         users: users.clone(),
         epoch: spec.epoch,
         seed: spec.seed ^ 0x9E37_79B9,
-        wanted,
+        schedule: schedule.clone(),
+        apart: mix.apart(),
+        wanted: mix.payments(schedule.planned()),
     };
+    // Who wants it ended while payments are signed does not want it played either.
+    let mut goes_on = true;
+    let mut watch = |at: &Progress| {
+        goes_on = goes_on && watch(at);
+        goes_on
+    };
+    let (ready, ahead) = signed_ahead(&mill, spec, &mut watch);
+    let (fill, store) = Store::new(ready);
     std::thread::scope(|scope| {
-        // Owned by the thread: the store ends once it is gone, and it once the store is.
-        let fill: SyncSender<Made> = fill;
-        let _mill = scope.spawn(move || mill.run(&fill, now_ms));
-        store.fill(wanted.min(spec.ahead as u64));
+        if ahead.payments < mill.wanted {
+            // Owned by the thread: the store ends once it is gone, and it once the store is.
+            let (fill, mill): (SyncSender<Signed>, _) = (fill, &mill);
+            scope.spawn(move || mill.run(ahead.payments, &fill));
+        } else {
+            drop(fill);
+        }
         let mut engine = Engine {
             spec,
             senders: &senders,
             mix,
             users,
+            mill: &mill,
             store,
             lines: Lines::new(spec.address, spec.connections)?,
             open: (0..spec.connections).map(|_| None).collect(),
@@ -87,8 +103,33 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
             next: None,
             start: Instant::now(),
         };
-        engine.play(schedule, watch)
+        engine.play(schedule, ahead, &mut watch)
     })
+}
+
+/// Signs as many payments as are to be signed before the start.
+fn signed_ahead(
+    mill: &Mill<'_>,
+    spec: &Spec,
+    watch: &mut dyn FnMut(&Progress) -> bool,
+) -> (Vec<Signed>, Ahead) {
+    let began = Instant::now();
+    let to_sign = mill.wanted.min(spec.ahead);
+    let mut told = |signed| {
+        watch(&Progress {
+            of: mill.schedule.seconds(),
+            planned: spec.planned(&mill.schedule),
+            signed,
+            to_sign,
+            ..Progress::default()
+        })
+    };
+    let ready = mill.ahead(to_sign, &mut told);
+    let ahead = Ahead {
+        payments: ready.len() as u64,
+        seconds: began.elapsed().as_secs_f64(),
+    };
+    (ready, ahead)
 }
 
 fn paying(senders: &[Sender]) -> Vec<(usize, &Sender)> {
@@ -104,6 +145,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) senders: &'a [Sender],
     pub(crate) mix: Mix,
     pub(crate) users: Users,
+    pub(crate) mill: &'a Mill<'a>,
     pub(crate) store: Store,
     pub(crate) lines: Lines,
     /// What is under way on each connection, and its deadline.
@@ -123,14 +165,11 @@ impl Engine<'_> {
     fn play(
         &mut self,
         mut schedule: Schedule,
+        ahead: Ahead,
         watch: &mut dyn FnMut(&Progress) -> bool,
     ) -> Result<Report, LoadError> {
         let seconds = schedule.seconds();
-        let planned = self
-            .spec
-            .messages
-            .unwrap_or(u64::MAX)
-            .min(schedule.planned());
+        let planned = self.spec.planned(&schedule);
         let cpu = cpu_seconds();
         self.start = Instant::now();
         self.next = schedule.next();
@@ -146,7 +185,7 @@ impl Engine<'_> {
             }
             if now >= told + TOLD_EVERY {
                 told = now;
-                if !watch(&self.progress(now, seconds, planned)) {
+                if !watch(&self.progress(now, seconds, planned, ahead)) {
                     break true;
                 }
             }
@@ -162,6 +201,7 @@ impl Engine<'_> {
             stopped,
             seconds,
             cpu,
+            ahead,
         };
         Ok(self.tally.report(&self.spec.legs, &ran))
     }
@@ -230,7 +270,7 @@ impl Engine<'_> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "times of a run")]
-    fn progress(&self, now: u64, of: f64, planned: u64) -> Progress {
+    fn progress(&self, now: u64, of: f64, planned: u64, ahead: Ahead) -> Progress {
         let counts = &self.tally.counts;
         Progress {
             seconds: now as f64 / NANOS,
@@ -240,6 +280,8 @@ impl Engine<'_> {
             acknowledged: counts.acknowledged,
             refused: counts.refused,
             p99: self.tally.p99(),
+            signed: ahead.payments,
+            to_sign: ahead.payments,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Engine<'_> {
         }
         let (message, made) = self.message(drawn, now_ms())?;
         self.tally.sent(leg, drawn.part);
-        self.tally.counts.payments += u64::from(made.is_some());
+        self.tally.counts.payments += u64::from(drawn.what == What::Payment);
         let call = Call {
             message,
             due,
@@ -68,8 +68,7 @@ impl Engine<'_> {
     fn message(&mut self, drawn: Drawn, now: i64) -> Option<(Message, Option<Vec<u8>>)> {
         let Drawn { account, what, .. } = drawn;
         if what == What::Payment {
-            let made = self.store.next(now)?;
-            return Some((made.message, Some(made.request)));
+            return self.mill.write(self.store.next()?, now);
         }
         let sender = self.senders.get(account)?;
         let user = self.users.draw(&mut self.random);

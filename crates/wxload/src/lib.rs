@@ -29,7 +29,7 @@ mod mix;
 /// Sealing and signing, anew for each try.
 mod seal;
 
-/// What is made ahead of its time: payment notices, whose signatures take 0.3 ms each.
+/// What is made ahead of its time: the signatures of payment notices, 0.3 ms each.
 mod mill;
 
 /// HTTP/1.1 as far as a sender needs it.
@@ -54,5 +54,5 @@ mod leg;
 mod report;
 
 pub use engine::{Progress, run};
-pub use report::Report;
+pub use report::{Ahead, Report};
 pub use spec::{LoadError, Spec};

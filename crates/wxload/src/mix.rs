@@ -83,6 +83,11 @@ impl Mix {
         }
     }
 
+    /// How many messages there are to one payment, in the mean.
+    pub(crate) const fn apart(&self) -> f64 {
+        1.0 / self.paid
+    }
+
     /// Draws one.
     pub(crate) fn draw(&self, random: &mut impl Rng) -> Option<Drawn> {
         let part = self.weights.sample(random);

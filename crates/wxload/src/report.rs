@@ -116,6 +116,15 @@ pub struct Slip {
     pub trusted: bool,
 }
 
+/// What was made before the start.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ahead {
+    /// Payments that were signed.
+    pub payments: u64,
+    /// How long that took.
+    pub seconds: f64,
+}
+
 /// What a run has shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -141,6 +150,8 @@ pub struct Report {
     pub forged: Option<Latency>,
     /// How late the player was.
     pub slip: Slip,
+    /// What was made before the start.
+    pub ahead: Ahead,
     /// CPU seconds of the player while it sent; what was made before is not in it.
     pub cpu: f64,
     /// The same for each call, in microseconds.
@@ -153,6 +164,7 @@ pub(crate) struct Ran {
     pub(crate) stopped: bool,
     pub(crate) seconds: f64,
     pub(crate) cpu: f64,
+    pub(crate) ahead: Ahead,
 }
 
 /// What a run gathers.
@@ -242,6 +254,7 @@ impl Tally {
                 worst: self.worst as f64 / 1e6,
                 trusted: share <= TRUSTED_SLIP,
             },
+            ahead: run.ahead,
             cpu: run.cpu,
             cpu_per_call: run.cpu * 1e6 / calls,
         }

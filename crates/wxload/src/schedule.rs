@@ -36,6 +36,21 @@ impl Schedule {
         self.legs.iter().map(|leg| leg.seconds).sum()
     }
 
+    /// Seconds since the start at which the call of that number is due, about; the end for those
+    /// beyond.
+    pub(crate) fn due(&self, number: f64) -> f64 {
+        let (mut began, mut before) = (0.0, 0.0);
+        for leg in &self.legs {
+            let within = number - before;
+            if within < area(leg) {
+                return began + reached(leg, within);
+            }
+            began += leg.seconds;
+            before += area(leg);
+        }
+        began
+    }
+
     /// How many calls there are before a leg begins: rounded once, not leg by leg.
     #[expect(
         clippy::cast_possible_truncation,
@@ -76,13 +91,18 @@ fn area(leg: &Leg) -> f64 {
     f64::midpoint(leg.rate, leg.to.unwrap_or(leg.rate)) * leg.seconds
 }
 
-/// Seconds into a leg at which its message `n` is due: where the area under the rate reaches `n`.
+/// Seconds into a leg at which its message `n` is due.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a run has fewer than 2^53 messages"
 )]
 fn due_within(leg: &Leg, n: u64) -> f64 {
-    let (n, first) = (n as f64, leg.rate);
+    reached(leg, n as f64)
+}
+
+/// Seconds into a leg at which the area under its rate reaches `n`.
+fn reached(leg: &Leg, n: f64) -> f64 {
+    let first = leg.rate;
     let slope = (leg.to.unwrap_or(first) - first) / leg.seconds;
     if slope == 0.0 {
         return n / first;
@@ -127,6 +147,24 @@ mod tests {
         ];
         let times: Vec<_> = Schedule::new(legs).collect();
         assert_eq!(times, [(0, 0), (SECOND / 2, 0), (3 * SECOND, 2)]);
+    }
+
+    #[test]
+    fn when_a_call_is_due_is_told_without_going_through_those_before_it() {
+        let legs = vec![
+            leg(1.0, 2.0, None),
+            leg(2.0, 0.0, None),
+            leg(10.0, 0.0, Some(100.0)),
+        ];
+        let schedule = Schedule::new(legs);
+        for number in [0_u32, 1, 3, 77, 501] {
+            let (due, _) = schedule.clone().nth(number as usize).unwrap();
+            let told = schedule.due(f64::from(number));
+            #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
+            let seconds = due as f64 / 1e9;
+            assert!((told - seconds).abs() < 1e-6, "{number}: {told}, {seconds}");
+        }
+        assert!((schedule.due(1e9) - 13.0).abs() < 1e-9);
     }
 
     #[test]

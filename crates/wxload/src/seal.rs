@@ -44,6 +44,11 @@ impl Stamp {
         }
     }
 
+    /// The nonce as Pay writes it.
+    fn hex(&self) -> String {
+        format!("{:032x}", self.nonce)
+    }
+
     fn is(&self, forgery: Forgery) -> bool {
         self.forgery == Some(forgery)
     }
@@ -176,34 +181,62 @@ impl Sender {
     }
 
     fn pay(&self, sender: &PaySender, notice: &Notice, stamp: &Stamp) -> Option<Vec<u8>> {
-        let nonce = format!("{:032x}", stamp.nonce);
         let sealed = if stamp.forgery.is_some() {
             // Nothing is signed for a forger: 0.3 ms each would be the player's, not the gateway's.
-            forged(notice, stamp, nonce)
+            forged(notice, stamp)
         } else {
-            let draft = NoticeDraft {
-                id: &notice.id,
-                created: UnixMillis(notice.created),
-                event_type: "TRANSACTION.SUCCESS",
-                original_type: "transaction",
-                summary: "支付成功",
-                resource: &notice.resource,
-                resource_nonce: nonce.get(..12)?,
-            };
-            sender.seal(&draft, stamp.now, &nonce)?
+            let nonce = stamp.hex();
+            sender.seal(&draft(notice, &nonce)?, stamp.now, &nonce)?
         };
+        Some(self.notice(&sealed))
+    }
+
+    /// Signs a notice, which is to be written with the same stamp. `None` unless this is Pay.
+    pub(crate) fn sign(&self, notice: &Notice, stamp: &Stamp) -> Option<String> {
+        let Keys::Pay(sender) = &self.keys else {
+            return None;
+        };
+        let nonce = stamp.hex();
+        let body = sender.body(&draft(notice, &nonce)?)?;
+        sender.signature(&body, stamp.now, &nonce)
+    }
+
+    /// Writes the request of a notice that was signed with this stamp.
+    pub(crate) fn write_signed(
+        &self,
+        notice: &Notice,
+        stamp: &Stamp,
+        signature: String,
+    ) -> Option<Vec<u8>> {
+        let Keys::Pay(sender) = &self.keys else {
+            return None;
+        };
+        let nonce = stamp.hex();
+        let body = sender.body(&draft(notice, &nonce)?)?;
+        Some(self.notice(&sender.signed(body, stamp.now, &nonce, signature)))
+    }
+
+    fn notice(&self, sealed: &SealedNotice) -> Vec<u8> {
         let target = ["POST ", &self.path, " HTTP/1.1\r\n"];
-        Some(request(
-            &target,
-            "application/json",
-            &sealed.headers,
-            &sealed.body,
-        ))
+        request(&target, "application/json", &sealed.headers, &sealed.body)
     }
 }
 
+/// `nonce` is that of the signature, whose beginning serves the resource.
+fn draft<'a>(notice: &'a Notice, nonce: &'a str) -> Option<NoticeDraft<'a>> {
+    Some(NoticeDraft {
+        id: &notice.id,
+        created: UnixMillis(notice.created),
+        event_type: "TRANSACTION.SUCCESS",
+        original_type: "transaction",
+        summary: "支付成功",
+        resource: &notice.resource,
+        resource_nonce: nonce.get(..12)?,
+    })
+}
+
 /// A notice under a key that is not WeChat's, or under no signature at all.
-fn forged(notice: &Notice, stamp: &Stamp, nonce: String) -> SealedNotice {
+fn forged(notice: &Notice, stamp: &Stamp) -> SealedNotice {
     let signature = if stamp.is(Forgery::Signature) {
         "A".repeat(344)
     } else {
@@ -211,7 +244,7 @@ fn forged(notice: &Notice, stamp: &Stamp, nonce: String) -> SealedNotice {
     };
     let headers = [
         ("Wechatpay-Timestamp", stamp.now.seconds().to_string()),
-        ("Wechatpay-Nonce", nonce),
+        ("Wechatpay-Nonce", stamp.hex()),
         ("Wechatpay-Serial", "PUB_KEY_ID_0000000000000000".to_owned()),
         ("Wechatpay-Signature", signature),
         (

@@ -233,6 +233,29 @@ fn what_is_sent_again_does_not_wait_for_a_schedule_that_is_behind() {
     assert!(again.p50 * 4.0 < first.p50, "{} {}", again.p50, first.p50);
 }
 
+/// A run of payments alone.
+fn payments(address: SocketAddr, more: &str) -> Spec {
+    let vectors = include_str!("../../../tests/vectors/vectors.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let mut vectors = vectors
+        .pointer("/vectors")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter();
+    let signed = vectors.find(|one| one.get("id").unwrap() == "pay-v3-rsa-sign-go");
+    let key = signed.unwrap().pointer("/inputs/private_key_pem").unwrap();
+    let spec = format!(
+        r#"{{"address": "{address}", "epoch": 1764000000, "connections": 1,
+        "accounts": [{{"name": "mch", "style": "pay", "receiver": "1900000001",
+            "serial": "PUB_KEY_ID_1", "apiv3_key": "0123456789abcdef0123456789abcdef",
+            "private_key": {key}}}],
+        "mix": [{{"account": "mch", "what": "payment", "weight": 1}}],
+        {more}}}"#
+    );
+    Spec::from_json(spec.as_bytes()).unwrap()
+}
+
 #[test]
 fn a_payment_that_leaves_late_is_waited_for_as_long_as_any_other() {
     // Ten due at once on one connection: the last leaves after 2.25 s, of 2 s of patience.
@@ -240,24 +263,44 @@ fn a_payment_that_leaves_late_is_waited_for_as_long_as_any_other() {
         thread::sleep(Duration::from_millis(250));
         SUCCESS
     }));
-    let vectors = include_str!("../../../tests/vectors/vectors.json");
-    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
-    let mut vectors = vectors["vectors"].as_array().unwrap().iter();
-    let signed = vectors.find(|one| one["id"] == "pay-v3-rsa-sign-go");
-    let key = &signed.unwrap()["inputs"]["private_key_pem"];
-    let spec = format!(
-        r#"{{"address": "{address}", "epoch": 1764000000, "patience": 2.0, "connections": 1,
-        "accounts": [{{"name": "mch", "style": "pay", "receiver": "1900000001",
-            "serial": "PUB_KEY_ID_1", "apiv3_key": "0123456789abcdef0123456789abcdef",
-            "private_key": {key}}}],
-        "mix": [{{"account": "mch", "what": "payment", "weight": 1}}],
-        "legs": [{{"seconds": 0.01, "rate": 1000}}]}}"#
+    let spec = payments(
+        address,
+        r#""patience": 2.0, "legs": [{"seconds": 0.01, "rate": 1000}]"#,
     );
-    let report = run(&Spec::from_json(spec.as_bytes()).unwrap(), &mut |_| true).unwrap();
+    let report = run(&spec, &mut |_| true).unwrap();
     assert_eq!(
         (report.counts.acknowledged, report.counts.unanswered),
         (10, 0)
     );
+}
+
+#[test]
+fn payments_beyond_those_signed_before_the_start_are_signed_meanwhile() {
+    let address = serve(Box::new(|_, _, _| SUCCESS));
+    let legs = r#""legs": [{"seconds": 0.1, "rate": 300}]"#;
+    for (ahead, signed) in [(0, 0), (7, 7), (30, 30)] {
+        let spec = payments(address, &format!(r#""ahead": {ahead}, {legs}"#));
+        let report = run(&spec, &mut |_| true).unwrap();
+        assert_eq!(
+            (report.counts.payments, report.counts.acknowledged),
+            (30, 30)
+        );
+        assert_eq!(report.ahead.payments, signed);
+    }
+}
+
+#[test]
+fn a_run_can_be_stopped_while_payments_are_signed_for_it() {
+    let address = serve(Box::new(|_, _, _| SUCCESS));
+    let spec = payments(address, r#""legs": [{"seconds": 1e9, "rate": 1000}]"#);
+    let mut told = Vec::new();
+    let report = run(&spec, &mut |at| {
+        told.push((at.signed > 0, at.to_sign, at.messages));
+        // Told once is enough.
+        told.len() > 1
+    });
+    assert!(report.unwrap().stopped);
+    assert_eq!(told, [(true, 2_000_000, 0)]);
 }
 
 #[test]

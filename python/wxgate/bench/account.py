@@ -30,6 +30,8 @@ def faults(seen: Seen) -> list[str]:
 
 def progress(at: Progress) -> str:
     """Tell how a run stands, in one line."""
+    if at.signed < at.to_sign:
+        return f"{at.signed / at.to_sign:4.0%}  of {at.to_sign:,} payments signed, before the start"
     share = at.messages / at.planned if at.planned else 1.0
     return (
         f"{min(share, 1.0):4.0%}  {at.messages:>11,} sent  {at.acknowledged:>11,} acknowledged  "
@@ -69,6 +71,11 @@ def summary(seen: Seen) -> Iterator[str]:
             f"connections lost {counts.broken:,}"
         )
     yield from _latencies(seen)
+    if seen.ahead.payments:
+        yield (
+            f"  {seen.ahead.payments:,} payments were signed before the start: "
+            f"{seen.ahead.seconds:.1f} s"
+        )
     yield (
         f"  player: {seen.cpu:.1f} s of CPU, {seen.cpu_per_call:.1f} µs a call; "
         f"late for {seen.slip.share:.2%}, at worst by {seen.slip.worst:.1f} ms"

@@ -39,7 +39,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     forged: float = 0.0
     patience: float = 5.0
     seed: int = 0
-    ahead: int = 50_000
+    ahead: int = 2_000_000
+    """Payments signed before the start, at most."""
     epoch: int
 
 
@@ -102,6 +103,13 @@ class Slip(msgspec.Struct, frozen=True, kw_only=True):
     trusted: bool
 
 
+class Ahead(msgspec.Struct, frozen=True, kw_only=True):
+    """Payments that were signed before the start, and how many seconds that took."""
+
+    payments: int
+    seconds: float
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What a run has shown."""
 
@@ -117,6 +125,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     refusals: Latency | None
     forged: Latency | None
     slip: Slip
+    ahead: Ahead
     cpu: float
     cpu_per_call: float
 
@@ -131,6 +140,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: int
     refused: int
     p99: float
+    signed: int = 0
+    to_sign: int = 0
+    """Payments that are signed before the start."""
 
 
 def run(address: str, accounts: list[Played], legs: list[Leg]) -> Run:

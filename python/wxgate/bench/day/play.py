@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 256
 """More than are ever under way, where the gateway keeps up."""
-_AHEAD = 1_000
-"""Payments signed ahead: so few that the hours of a short day have to pay for theirs as well."""
 _MEAN = 20_000_000 / 86_400
 """Messages a second of a day of twenty million as it comes."""
 
@@ -127,7 +125,6 @@ def _whole(stand: Stand, day: Day, mean: float) -> Run:
         retries=day.retries,
         connections=day.connections,
         tries=day.tries,
-        ahead=_AHEAD,
     )
 
 

@@ -36,10 +36,6 @@ if TYPE_CHECKING:
 _GIVES_UP_S = 10.0
 """Without anything arriving, after the last acknowledgement."""
 _LOOK_S = 0.05
-_STEP_AHEAD = 64
-"""Payments made before a stretch: a day's are made while it is played."""
-_RUSH_AHEAD = 2000
-"""Before a rush: as many as are made in half a second."""
 _PATIENT_S = 10.0
 _TOO_MANY = 100_000.0
 """Messages a second: more are always due."""
@@ -65,16 +61,13 @@ class Stand:
 
     async def stretch(self, rate: float, seconds: float) -> Played:
         """Play messages at an even rate, and wait until they have arrived."""
-        run = self.run([plan.Leg(seconds, rate)])
-        return await self._short(msgspec.structs.replace(run, ahead=_STEP_AHEAD))
+        return await self._short(self.run([plan.Leg(seconds, rate)]))
 
     async def rush(self, messages: int, connections: int) -> Played:
         """Have each connection send its next message as soon as it is answered."""
         run = self.run([plan.Leg(messages / _TOO_MANY * 2, _TOO_MANY)])
         return await self._short(
-            msgspec.structs.replace(
-                run, messages=messages, connections=connections, ahead=_RUSH_AHEAD
-            )
+            msgspec.structs.replace(run, messages=messages, connections=connections)
         )
 
     async def _short(self, run: Run) -> Played:

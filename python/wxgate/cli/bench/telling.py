@@ -26,16 +26,18 @@ class Show:
 
     def __init__(self) -> None:
         """Nothing has been said."""
-        self._said = -1
+        self._said = (False, -1)
 
     def __call__(self, at: Progress) -> None:
         """Hear of it once a second."""
-        percent = int(at.messages * 100 / max(1, at.planned))
+        begun = at.signed >= at.to_sign
+        done, of = (at.messages, at.planned) if begun else (at.signed, at.to_sign)
+        here = (begun, int(done * 100 / max(1, of)))
         if sys.stderr.isatty():
             sys.stderr.write(account.progress(at) + "\r")
-        elif percent > self._said:
+        elif here > self._said:
             sys.stderr.write(account.progress(at) + "\n")
-        self._said = percent
+        self._said = here
 
 
 def refuse(reason: str) -> int:

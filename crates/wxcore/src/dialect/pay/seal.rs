@@ -74,6 +74,18 @@ impl PaySender {
         now: UnixMillis,
         nonce: &str,
     ) -> Option<SealedNotice> {
+        self.sign(self.body(draft)?, now, nonce)
+    }
+
+    /// Signs any body, as answers of the API are signed as well.
+    pub fn sign(&self, body: Vec<u8>, now: UnixMillis, nonce: &str) -> Option<SealedNotice> {
+        let signature = self.signature(&body, now, nonce)?;
+        Some(self.signed(body, now, nonce, signature))
+    }
+
+    /// The body of a notice: the same for the same draft. `None`: the resource nonce has neither 12
+    /// nor 16 bytes.
+    pub fn body(&self, draft: &NoticeDraft<'_>) -> Option<Vec<u8>> {
         let algorithm = self.signer.algorithm();
         let (seal_nonce, associated) = (draft.resource_nonce, draft.original_type);
         let ciphertext = self.apiv3.seal(
@@ -82,29 +94,39 @@ impl PaySender {
             associated.as_bytes(),
             draft.resource,
         )?;
-        self.sign(envelope(draft, algorithm, &ciphertext), now, nonce)
+        Some(envelope(draft, algorithm, &ciphertext))
     }
 
-    /// Signs any body, as answers of the API are signed as well.
-    pub fn sign(&self, body: Vec<u8>, now: UnixMillis, nonce: &str) -> Option<SealedNotice> {
+    /// The signature of a body in base64, which is what takes the time. `None`: signing failed.
+    pub fn signature(&self, body: &[u8], now: UnixMillis, nonce: &str) -> Option<String> {
         let timestamp = now.seconds().to_string();
         let message = [
             timestamp.as_bytes(),
             b"\n",
             nonce.as_bytes(),
             b"\n",
-            body.as_slice(),
+            body,
             b"\n",
         ];
-        let signature = base64::encode(&self.signer.sign(&message)?);
+        Some(base64::encode(&self.signer.sign(&message)?))
+    }
+
+    /// A body under a signature that was made before, of the same time and nonce.
+    pub fn signed(
+        &self,
+        body: Vec<u8>,
+        now: UnixMillis,
+        nonce: &str,
+        signature: String,
+    ) -> SealedNotice {
         let headers = [
-            ("Wechatpay-Timestamp", timestamp),
+            ("Wechatpay-Timestamp", now.seconds().to_string()),
             ("Wechatpay-Nonce", nonce.to_owned()),
             ("Wechatpay-Serial", self.serial.clone()),
             ("Wechatpay-Signature", signature),
             ("Wechatpay-Signature-Type", self.signer.name().to_owned()),
         ];
-        Some(SealedNotice { headers, body })
+        SealedNotice { headers, body }
     }
 }
 

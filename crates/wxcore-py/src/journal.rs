@@ -283,7 +283,7 @@ fn core_options(read: &Options, key: Option<&[u8]>) -> PyResult<journal::Options
         max_bytes: read.max_bytes,
         retain_ms: read.retain_ms,
         retain_bytes: read.retain_bytes,
-        sidecar: Some(Arc::new(IndexFiles)),
+        sidecar: Some(Arc::new(IndexFiles::default())),
         ..journal::Options::new(read.destinations.clone())
     })
 }

@@ -56,7 +56,7 @@ fn open(dir: &Path, key: Option<&SealKey>) -> Journal {
     options.segment_bytes = 64 << 10;
     options.retain_ms = 1 << 40;
     options.retain_bytes = 1 << 40;
-    options.sidecar = Some(Arc::new(IndexFiles));
+    options.sidecar = Some(Arc::new(IndexFiles::default()));
     options.seal = key.cloned();
     let on_commit = Box::new(|| {});
     Journal::open(
@@ -228,7 +228,7 @@ fn the_index_of_version_1_is_still_what_is_made() {
         dir: &folder,
         key: None,
     };
-    IndexFiles.on_full(place, 1, &[]).unwrap();
+    IndexFiles::default().on_full(place, 1, &[]).unwrap();
     let made = std::fs::read(folder.join("0000000001.idx")).unwrap();
     assert_eq!(made, std::fs::read(V1_INDEX).unwrap());
 }

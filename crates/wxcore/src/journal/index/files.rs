@@ -1,14 +1,16 @@
 //! Index files beside segments: made once a segment is full, read by whoever needs them.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{Builder, Fact, Header, Ids, IndexError, Plain, Replies, Section, claims_only};
 use crate::journal::entry::Entry;
 use crate::journal::frame::Kind;
 use crate::journal::fs::{File, Fs, Mode, read_full_at, write_all_at};
+use crate::journal::queue::lock;
 use crate::journal::record::{self, Checkpoint, Reply};
 use crate::journal::seal::SealKey;
 use crate::journal::segment::{self, Found};
@@ -132,8 +134,12 @@ impl Destinations {
 }
 
 /// Keeps the index of each full segment beside it, and its claims beyond it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct IndexFiles;
+#[derive(Debug, Default)]
+pub struct IndexFiles {
+    /// When to look again at the index of a segment that is gone. With claims of a day there are
+    /// a thousand of them after twenty million messages.
+    looks: Mutex<HashMap<u64, UnixMillis>>,
+}
 
 impl Sidecar for IndexFiles {
     fn on_full(&self, place: Place<'_>, number: u64, void: &[Range<u64>]) -> io::Result<()> {
@@ -171,8 +177,15 @@ impl Sidecar for IndexFiles {
     }
 
     fn sweep(&self, place: Place<'_>, live: &[u64], now: UnixMillis) {
+        let mut looks = lock(&self.looks);
         for number in orphans(place, live).unwrap_or_default() {
-            let _ = cut_down(place, number, now);
+            if looks.get(&number).is_some_and(|again| *again > now) {
+                continue;
+            }
+            match cut_down(place, number, now) {
+                Ok(Some(again)) => drop(looks.insert(number, again)),
+                Ok(None) | Err(_) => drop(looks.remove(&number)),
+            }
         }
     }
 }
@@ -210,8 +223,9 @@ fn add_claims(
     Ok(())
 }
 
-/// Deletes an index without its segment once nothing in it lives; before that, once, cuts it down.
-fn cut_down(place: Place<'_>, number: u64, now: UnixMillis) -> io::Result<()> {
+/// Deletes an index without its segment if nothing in it lives, or cuts it down to what does.
+/// Returns when that is worth doing again; `None` if the index is gone.
+fn cut_down(place: Place<'_>, number: u64, now: UnixMillis) -> io::Result<Option<UnixMillis>> {
     let left = || {
         let file = open(place.fs, place.dir, number)?;
         let header = header(&*file)?;
@@ -223,18 +237,45 @@ fn cut_down(place: Place<'_>, number: u64, now: UnixMillis) -> io::Result<()> {
             replies(&*file, &header, place.key)?,
         );
         let whole = (&parts.0, &parts.1);
-        if header.partial {
-            return Ok(Some(Vec::new()));
+        let ends = ends(whole, now);
+        let (living, again) = (ends.len(), mostly_over(ends));
+        if header.partial && living * 2 > parts.0.len() + parts.1.len() {
+            return Ok(Some((None, again)));
         }
-        claims_only(&header, whole, now, place.key)
+        let less = claims_only(&header, whole, now, place.key)?;
+        Ok(less.map(|bytes| (Some(bytes), again)))
     };
     match left() {
-        Ok(Some(bytes)) if bytes.is_empty() => Ok(()),
-        Ok(Some(bytes)) => put(place, number, &bytes),
+        Ok(Some((bytes, again))) => {
+            if let Some(bytes) = bytes {
+                put(place, number, &bytes)?;
+            }
+            Ok(Some(again))
+        }
         // What cannot be read claims nothing; what is sealed under another key may be read again.
-        Err(IndexError::Key | IndexError::Version(_)) => Ok(()),
-        Ok(None) | Err(_) => place.fs.remove(&place.dir.join(file_name(number))),
+        Err(IndexError::Key | IndexError::Version(_)) => Ok(Some(UnixMillis(i64::MAX))),
+        Ok(None) | Err(_) => {
+            place.fs.remove(&place.dir.join(file_name(number)))?;
+            Ok(None)
+        }
     }
+}
+
+/// When the claims and answers end that live on after `now`.
+fn ends((ids, replies): (&Ids, &Replies), now: UnixMillis) -> Vec<UnixMillis> {
+    let claims = ids.claims(now).map(|claim| claim.expires);
+    claims
+        .chain(replies.living(now).map(|reply| reply.expires))
+        .collect()
+}
+
+/// When nine in ten are over: those of payments, few as they are, last for a thousand times as long.
+fn mostly_over(mut ends: Vec<UnixMillis>) -> UnixMillis {
+    let at = ends.len() * 9 / 10;
+    if at >= ends.len() {
+        return UnixMillis(i64::MIN);
+    }
+    *ends.select_nth_unstable(at).1
 }
 
 /// Puts `bytes` in place as the index of segment `number`: aside first, synced, renamed.

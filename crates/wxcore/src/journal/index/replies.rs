@@ -28,6 +28,16 @@ impl Replies {
         Ok(Self { all })
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Those that live on after `now`.
     pub fn living(&self, now: UnixMillis) -> impl Iterator<Item = &Reply> {
         self.all.iter().filter(move |reply| reply.expires > now)

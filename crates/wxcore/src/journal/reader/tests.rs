@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -163,7 +164,7 @@ fn index(dir: &Path, number: u64, void: &[Range<u64>]) {
         dir,
         key: None,
     };
-    IndexFiles.on_full(place, number, void).unwrap();
+    IndexFiles::default().on_full(place, number, void).unwrap();
 }
 
 /// Segments 1 (messages 1..=10) and 2 (11..=15); 1 is indexed.
@@ -451,7 +452,9 @@ fn void_messages_are_nowhere_also_if_a_later_segment_says_so() {
         dir: &worker,
         key: None,
     };
-    let claims = IndexFiles.claims(place, &[2], UnixMillis(0)).unwrap();
+    let claims = IndexFiles::default()
+        .claims(place, &[2], UnixMillis(0))
+        .unwrap();
     assert_eq!(
         claims.len(),
         8,
@@ -497,7 +500,7 @@ fn a_sealed_journal_opens_with_its_key_alone() {
         dir: &worker,
         key: Some(&key),
     };
-    IndexFiles.on_full(place, 1, &[]).unwrap();
+    IndexFiles::default().on_full(place, 1, &[]).unwrap();
     for name in [segment::file_name(1), files::file_name(1)] {
         let bytes = fs::read(worker.join(name)).unwrap();
         for word in ["secret words", "shop", "u1"] {
@@ -542,11 +545,13 @@ fn claims_outlive_their_segment_and_are_swept_when_they_end() {
         dir: &worker,
         key: None,
     };
-    assert!(!IndexFiles.has(place, 1));
+    assert!(!IndexFiles::default().has(place, 1));
     index(&worker, 1, &[]);
-    assert!(IndexFiles.has(place, 1));
+    assert!(IndexFiles::default().has(place, 1));
     assert_eq!(
-        IndexFiles.claims(place, &[1], UnixMillis(0)).unwrap(),
+        IndexFiles::default()
+            .claims(place, &[1], UnixMillis(0))
+            .unwrap(),
         [],
         "the segment says it"
     );
@@ -557,7 +562,7 @@ fn claims_outlive_their_segment_and_are_swept_when_they_end() {
     // Each claim lives for a minute: those of 8, 9 and 10 are left, and the answer to 9.
     let now = UnixMillis(67_500);
     for _ in 0..2 {
-        let mut claims = IndexFiles.claims(place, &[2], now).unwrap();
+        let mut claims = IndexFiles::default().claims(place, &[2], now).unwrap();
         claims.sort_by_key(|claim| (claim.expires, claim.answer.is_some()));
         let told: Vec<_> = claims
             .iter()
@@ -569,15 +574,74 @@ fn claims_outlive_their_segment_and_are_swept_when_they_end() {
             told,
             [(eight, None), (nine, answer), (nine, None), (ten, None)]
         );
-        IndexFiles.sweep(place, &[2], now);
+        IndexFiles::default().sweep(place, &[2], now);
         assert!(fs::metadata(&path).unwrap().len() < whole);
         assert!(
-            !IndexFiles.has(place, 1),
+            !IndexFiles::default().has(place, 1),
             "cut down, it says nothing of a segment"
         );
     }
-    IndexFiles.sweep(place, &[2], UnixMillis(70_000));
+    IndexFiles::default().sweep(place, &[2], UnixMillis(70_000));
     assert!(!path.exists());
+}
+
+#[test]
+fn an_index_without_its_segment_is_looked_at_when_most_of_its_claims_have_ended() {
+    let dir = Dir::new();
+    let worker = dir.worker("00");
+    Writer::new(1, 1)
+        .checkpoint(0, 0..0, &[1])
+        .messages(1..101)
+        .save(&worker);
+    let place = Place {
+        fs: &Disk,
+        dir: &worker,
+        key: None,
+    };
+    index(&worker, 1, &[]);
+    fs::remove_file(worker.join(segment::file_name(1))).unwrap();
+    let path = worker.join(files::file_name(1));
+    let files = IndexFiles::default();
+    let at = |now| {
+        files.sweep(place, &[2], UnixMillis(now));
+        fs::metadata(&path).map_or(0, |file| file.len())
+    };
+    // The claim of message n ends at 60 s + n s.
+    let all = at(60_000);
+    let kept = fs::read(&path).unwrap();
+    fs::write(&path, b"not looked at, or it would go").unwrap();
+    assert_eq!(at(150_999), 29);
+    fs::write(&path, kept).unwrap();
+    let few = at(151_000);
+    assert!(few < all / 2, "{all} {few}");
+    let claims = files.claims(place, &[2], UnixMillis(151_000)).unwrap();
+    assert_eq!(claims.len(), 9);
+    assert_eq!(at(160_000), 0);
+}
+
+#[test]
+fn an_index_that_has_been_cut_down_is_left_alone_by_the_next_process() {
+    let dir = Dir::new();
+    let worker = dir.worker("00");
+    Writer::new(1, 1)
+        .checkpoint(0, 0..0, &[1])
+        .messages(1..101)
+        .save(&worker);
+    let place = Place {
+        fs: &Disk,
+        dir: &worker,
+        key: None,
+    };
+    index(&worker, 1, &[]);
+    fs::remove_file(worker.join(segment::file_name(1))).unwrap();
+    let path = worker.join(files::file_name(1));
+    let written = |now| {
+        IndexFiles::default().sweep(place, &[2], UnixMillis(now));
+        fs::metadata(&path).unwrap().ino()
+    };
+    let first = written(60_000);
+    assert_eq!(written(100_000), first, "less than half has ended");
+    assert_ne!(written(120_000), first);
 }
 
 #[test]

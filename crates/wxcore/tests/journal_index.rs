@@ -153,6 +153,16 @@ fn live(name: &str, key: Option<&SealKey>) {
 }
 
 #[test]
+fn the_number_of_an_index_is_not_given_to_another_segment() {
+    let dir = Dir::new("index-alone");
+    std::fs::create_dir_all(dir.0.join("00")).unwrap();
+    std::fs::write(dir.0.join("00/0000000007.idx"), b"of payments").unwrap();
+    let journal = open(&dir.0, None);
+    assert_eq!(dir.files(".seg"), ["0000000008.seg"]);
+    drop(journal);
+}
+
+#[test]
 fn a_reader_sees_what_the_journal_wrote() {
     live("index-plain", None);
 }

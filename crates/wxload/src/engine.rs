@@ -76,13 +76,15 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
         goes_on = goes_on && watch(at);
         goes_on
     };
-    let (ready, ahead) = signed_ahead(&mill, spec, &mut watch);
+    let to_sign = mix.payments(spec.planned(&schedule)).min(spec.ahead);
+    let (ready, ahead) = signed_ahead(&mill, to_sign, spec, &mut watch);
+    let signed = ready.last().map_or(0, Signed::behind);
     let (fill, store) = Store::new(ready);
     std::thread::scope(|scope| {
-        if ahead.payments < mill.wanted {
+        if signed < mill.wanted {
             // Owned by the thread: the store ends once it is gone, and it once the store is.
             let (fill, mill): (SyncSender<Signed>, _) = (fill, &mill);
-            scope.spawn(move || mill.run(ahead.payments, &fill));
+            scope.spawn(move || mill.run(signed, &fill));
         } else {
             drop(fill);
         }
@@ -110,11 +112,11 @@ pub fn run(spec: &Spec, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Repo
 /// Signs as many payments as are to be signed before the start.
 fn signed_ahead(
     mill: &Mill<'_>,
+    to_sign: u64,
     spec: &Spec,
     watch: &mut dyn FnMut(&Progress) -> bool,
 ) -> (Vec<Signed>, Ahead) {
     let began = Instant::now();
-    let to_sign = mill.wanted.min(spec.ahead);
     let mut told = |signed| {
         watch(&Progress {
             of: mill.schedule.seconds(),
@@ -176,24 +178,25 @@ impl Engine<'_> {
         let mut told = 0;
         let mut ready = Vec::new();
         let mut idle_since = 0;
-        let stopped = loop {
-            let now = self.now();
-            self.expire(now);
-            idle_since = self.take_up(&mut schedule, now, idle_since);
-            if self.is_over() {
-                break false;
-            }
-            if now >= told + TOLD_EVERY {
-                told = now;
-                if !watch(&self.progress(now, seconds, planned, ahead)) {
-                    break true;
+        let stopped = !watch(&self.progress(0, seconds, planned, ahead))
+            || loop {
+                let now = self.now();
+                self.expire(now);
+                idle_since = self.take_up(&mut schedule, now, idle_since);
+                if self.is_over() {
+                    break false;
                 }
-            }
-            self.lines.wait(self.until_next(), &mut ready)?;
-            for at in ready.drain(..) {
-                self.receive(at);
-            }
-        };
+                if now >= told + TOLD_EVERY {
+                    told = now;
+                    if !watch(&self.progress(now, seconds, planned, ahead)) {
+                        break true;
+                    }
+                }
+                self.lines.wait(self.until_next(), &mut ready)?;
+                for at in ready.drain(..) {
+                    self.receive(at);
+                }
+            };
         let seconds = self.start.elapsed().as_secs_f64();
         let cpu = cpu_seconds() - cpu;
         let ran = Ran {

@@ -3,6 +3,7 @@
 //! Before a run all processors sign; during it a thread signs what was too much to be kept. Each
 //! notice has the timestamp of the moment for which it is planned.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::thread;
@@ -30,6 +31,13 @@ pub(crate) struct Signed {
     /// Milliseconds since 1970, as signed.
     at: i64,
     signature: String,
+}
+
+impl Signed {
+    /// The number behind its own.
+    pub(crate) const fn behind(&self) -> u64 {
+        self.number + 1
+    }
 }
 
 /// All payments of a run, by number.
@@ -73,7 +81,8 @@ impl Mill<'_> {
                 }
             }
             let all = signing.into_iter().map(thread::ScopedJoinHandle::join);
-            all.flat_map(Result::unwrap_or_default).collect()
+            all.flat_map(|signed| signed.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
         })
     }
 
@@ -163,8 +172,8 @@ impl Mill<'_> {
 
 /// Milliseconds until `left` more are made, if `made` took so long.
 fn left(took: Duration, made: u64, left: u64) -> i64 {
-    let all = took.as_millis() * u128::from(left) / u128::from(made.max(1));
-    i64::try_from(all).unwrap_or_default()
+    let all = took.as_nanos() * u128::from(left) / u128::from(made.max(1));
+    i64::try_from(all / 1_000_000).unwrap_or_default()
 }
 
 /// What is signed, in the order of its times.
@@ -190,12 +199,13 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Duration;
 
     use wxcore::crypto::keygen::generate_rsa;
     use wxcore::dialect::pay::{PayHeaders, PayVerifier};
     use wxcore::time::UnixMillis;
 
-    use super::{FRESH_MS, Mill, Signed, Store, now_ms};
+    use super::{FRESH_MS, Mill, Signed, Store, left, now_ms};
     use crate::schedule::Schedule;
     use crate::seal::Sender;
     use crate::spec::{AccountSpec, Leg, Style};
@@ -275,6 +285,13 @@ mod tests {
             let paid = verified(&request.unwrap(), &verifier, at);
             assert_eq!(paid, format!("L1764000000{number:010}"));
         }
+    }
+
+    #[test]
+    fn how_long_the_others_take_is_told_by_those_that_are_made() {
+        let took = Duration::from_micros(1500);
+        assert_eq!(left(took, 5, 1000), 300);
+        assert_eq!(left(Duration::ZERO, 0, 1000), 0);
     }
 
     #[test]

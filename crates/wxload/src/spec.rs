@@ -78,9 +78,8 @@ const fn default_tries() -> u8 {
     3
 }
 
-/// More than a day of twenty million messages has.
 const fn default_ahead() -> u64 {
-    2_000_000
+    200_000
 }
 
 /// Seconds at a rate that goes evenly from `rate` to `to`.

@@ -80,13 +80,13 @@ pub(crate) fn recover(
 ) -> Result<Rebuilt, JournalError> {
     let mut rebuild = Rebuild::new(options, now);
     let listing = place.fs.list(place.dir);
-    let mut numbers: Vec<u64> = listing
-        .map_err(JournalError::io("listing the journal's folder"))?
-        .iter()
-        .filter_map(|(name, _)| file_number(name))
-        .collect();
+    let listing = listing.map_err(JournalError::io("listing the journal's folder"))?;
+    let names = || listing.iter().map(|(name, _)| name);
+    let mut numbers: Vec<u64> = names().filter_map(|name| file_number(name)).collect();
     numbers.sort_unstable();
-    rebuild.ledger.next_number = numbers.last().map_or(1, |last| last + 1);
+    // What outlives a segment, its claims above all, is not to be taken for that of another.
+    let taken = names().filter_map(|name| name.split('.').next()?.parse::<u64>().ok());
+    rebuild.ledger.next_number = taken.max().map_or(1, |last| last + 1);
     let mut buffer = Vec::new();
     let mut blank = Vec::new();
     for number in &numbers {

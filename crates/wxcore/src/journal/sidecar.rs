@@ -38,7 +38,8 @@ pub trait Sidecar: Send + Sync {
     /// If the folder cannot be read. What is damaged is left out.
     fn claims(&self, place: Place<'_>, live: &[u64], now: UnixMillis) -> io::Result<Vec<Claim>>;
 
-    /// Deletes what belongs to segments that are gone and holds no claim alive at `now`.
+    /// Deletes what belongs to segments that are gone and holds no claim alive at `now`; may write the
+    /// rest anew, smaller. Called when a segment has gone, and may leave for later what is not worth it.
     fn sweep(&self, place: Place<'_>, live: &[u64], now: UnixMillis);
 }
 

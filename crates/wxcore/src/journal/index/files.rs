@@ -133,7 +133,7 @@ impl Destinations {
     }
 }
 
-/// Keeps the index of each full segment beside it, and its claims beyond it.
+/// Keeps the index of each full segment of one folder beside it, and its claims beyond it.
 #[derive(Debug, Default)]
 pub struct IndexFiles {
     /// When to look again at the index of a segment that is gone. With claims of a day there are
@@ -225,40 +225,62 @@ fn add_claims(
 
 /// Deletes an index without its segment if nothing in it lives, or cuts it down to what does.
 /// Returns when that is worth doing again; `None` if the index is gone.
+///
+/// One that cannot be read just now is left alone: it may be all that is known of payments.
 fn cut_down(place: Place<'_>, number: u64, now: UnixMillis) -> io::Result<Option<UnixMillis>> {
-    let left = || {
-        let file = open(place.fs, place.dir, number)?;
-        let header = header(&*file)?;
-        if header.expires <= now {
-            return Ok(None);
-        }
-        let parts = (
-            ids(&*file, &header, place.key)?,
-            replies(&*file, &header, place.key)?,
-        );
-        let whole = (&parts.0, &parts.1);
-        let ends = ends(whole, now);
-        let (living, again) = (ends.len(), mostly_over(ends));
-        if header.partial && living * 2 > parts.0.len() + parts.1.len() {
-            return Ok(Some((None, again)));
-        }
-        let less = claims_only(&header, whole, now, place.key)?;
-        Ok(less.map(|bytes| (Some(bytes), again)))
-    };
-    match left() {
-        Ok(Some((bytes, again))) => {
+    let path = place.dir.join(file_name(number));
+    let bytes = read_whole(&*place.fs.open(&path, Mode::Read)?)?;
+    match left(&bytes, now, place.key) {
+        Ok(Some(Left { bytes, again })) => {
             if let Some(bytes) = bytes {
                 put(place, number, &bytes)?;
             }
             Ok(Some(again))
         }
-        // What cannot be read claims nothing; what is sealed under another key may be read again.
-        Err(IndexError::Key | IndexError::Version(_)) => Ok(Some(UnixMillis(i64::MAX))),
+        // Another version's.
+        Err(IndexError::Version(_)) => Ok(Some(UnixMillis(i64::MAX))),
+        // What makes no sense claims nothing.
         Ok(None) | Err(_) => {
-            place.fs.remove(&place.dir.join(file_name(number)))?;
+            place.fs.remove(&path)?;
             Ok(None)
         }
     }
+}
+
+/// What is to be kept of an index without its segment.
+struct Left {
+    /// It is written anew only if that makes it much smaller.
+    bytes: Option<Vec<u8>>,
+    /// When to look at it again.
+    again: UnixMillis,
+}
+
+fn left(bytes: &[u8], now: UnixMillis, key: Option<&SealKey>) -> Result<Option<Left>, IndexError> {
+    let header = Header::parse(bytes)?;
+    if header.expires <= now {
+        return Ok(None);
+    }
+    let part = |section| cut(bytes, &header, section, key);
+    let parts = part(Section::Ids)
+        .and_then(|ids| Ok((Ids::parse(ids)?, Replies::parse(&part(Section::Replies)?)?)));
+    let (ids, replies) = match parts {
+        // It may be read again by a process with its key.
+        Err(IndexError::Key) => {
+            let (bytes, again) = (None, header.expires);
+            return Ok(Some(Left { bytes, again }));
+        }
+        parts => parts?,
+    };
+    let ends = ends((&ids, &replies), now);
+    let (living, again) = (ends.len(), mostly_over(ends));
+    if header.partial && living * 2 > ids.len() + replies.len() {
+        return Ok(Some(Left { bytes: None, again }));
+    }
+    let less = claims_only(&header, (&ids, &replies), now, key)?;
+    Ok(less.map(|bytes| Left {
+        bytes: Some(bytes),
+        again,
+    }))
 }
 
 /// When the claims and answers end that live on after `now`.
@@ -335,6 +357,19 @@ pub(crate) fn section(
     let mut bytes = vec![0; usize::try_from(length).map_err(|_| IndexError::Damaged)?];
     read_full_at(file, &mut bytes, range.start).map_err(|_| IndexError::Damaged)?;
     header.open(section, bytes, key)
+}
+
+/// A section of an index that has been read.
+pub(crate) fn cut(
+    bytes: &[u8],
+    header: &Header,
+    section: Section,
+    key: Option<&SealKey>,
+) -> Result<Plain, IndexError> {
+    let range = header.range(section);
+    let bound = |at| usize::try_from(at).map_err(|_| IndexError::Damaged);
+    let part = bytes.get(bound(range.start)?..bound(range.end)?);
+    header.open(section, part.ok_or(IndexError::Damaged)?.to_vec(), key)
 }
 
 /// All of a file.

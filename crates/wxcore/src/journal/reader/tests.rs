@@ -11,6 +11,7 @@ use super::*;
 use crate::journal::disk::Disk;
 use crate::journal::entry::{Destinations, digest};
 use crate::journal::frame::{self, Kind};
+use crate::journal::fs::{File, Lock, Mode};
 use crate::journal::index::files::{self, IndexFiles};
 use crate::journal::record::{Checkpoint, Listed, Reply, Stand, put_settled, put_void};
 use crate::journal::seal::TAG;
@@ -617,6 +618,62 @@ fn an_index_without_its_segment_is_looked_at_when_most_of_its_claims_have_ended(
     let claims = files.claims(place, &[2], UnixMillis(151_000)).unwrap();
     assert_eq!(claims.len(), 9);
     assert_eq!(at(160_000), 0);
+}
+
+/// A process that has no descriptor left.
+struct Exhausted;
+
+impl Fs for Exhausted {
+    fn open(&self, _: &Path, _: Mode) -> io::Result<Arc<dyn File>> {
+        Err(io::Error::from_raw_os_error(24))
+    }
+
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        Disk.create_dir_all(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<(String, u64)>> {
+        Disk.list(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        Disk.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Lock> {
+        Disk.lock(path)
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        Disk.random(bytes)
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_read_just_now_stays() {
+    let dir = Dir::new();
+    let worker = dir.worker("00");
+    let path = worker.join(files::file_name(1));
+    fs::write(&path, b"no index").unwrap();
+    let sweep = |fs: &dyn Fs| {
+        let place = Place {
+            fs,
+            dir: &worker,
+            key: None,
+        };
+        IndexFiles::default().sweep(place, &[2], UnixMillis(0));
+        path.exists()
+    };
+    assert!(sweep(&Exhausted));
+    assert!(!sweep(&Disk), "it makes no sense");
 }
 
 #[test]

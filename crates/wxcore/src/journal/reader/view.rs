@@ -103,7 +103,7 @@ impl View {
             })
             .map_err(|_| corrupt(&header))?;
         let index = index::Header::parse(&made).map_err(|_| corrupt(&header))?;
-        let meta = cut(&made, &index, Section::Meta, source.key)
+        let meta = files::cut(&made, &index, Section::Meta, source.key)
             .and_then(|plain| Meta::parse(&plain))
             .map_err(|_| corrupt(&header))?;
         Ok(Self {
@@ -143,7 +143,7 @@ impl View {
             *self = Self::scan(source, self.header, Arc::clone(&self.file), told)?;
         }
         let made = self.made.as_deref().unwrap_or_default();
-        cut(made, &self.index, section, source.key)
+        files::cut(made, &self.index, section, source.key)
             .and_then(parse)
             .map_err(|_| corrupt(&self.header))
     }
@@ -231,16 +231,4 @@ fn corrupt(header: &Header) -> JournalError {
     JournalError::Corrupt {
         segment: header.number,
     }
-}
-
-fn cut(
-    made: &[u8],
-    header: &index::Header,
-    section: Section,
-    key: Option<&SealKey>,
-) -> Result<Plain, IndexError> {
-    let range = header.range(section);
-    let bound = |at| usize::try_from(at).map_err(|_| IndexError::Damaged);
-    let bytes = made.get(bound(range.start)?..bound(range.end)?);
-    header.open(section, bytes.ok_or(IndexError::Damaged)?.to_vec(), key)
 }

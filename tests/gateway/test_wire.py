@@ -17,7 +17,7 @@ import psutil
 import pytest
 from wxgate.sim.demo.process import free_port
 
-from .test_serve import Served, connects, raw, serving, until
+from .serving import Served, connects, raw, serving, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -39,7 +39,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     forged: float = 0.0
     patience: float = 5.0
     seed: int = 0
-    ahead: int = 2_000_000
+    ahead: int = 200_000
     """Payments signed before the start, at most."""
     epoch: int
 

@@ -75,7 +75,7 @@ def _length(head: bytes) -> int:
 async def serve(port: int, *stream: str) -> None:
     """Listen, and read the stream at an address and under a prefix if there is one, until killed.
 
-    Raises ``redis.RedisError`` where it cannot be read.
+    Raises ``StoreError`` or ``hiredis.ReplyError`` where it cannot be read.
     """
     tally = Tally()
     loop = asyncio.get_running_loop()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 256
 """More than are ever under way, where the gateway keeps up."""
+_AHEAD = 2_000_000
+"""Payments signed before a day: all of one of twenty million. They take 400 MB."""
 _MEAN = 20_000_000 / 86_400
 """Messages a second of a day of twenty million as it comes."""
 
@@ -125,6 +127,7 @@ def _whole(stand: Stand, day: Day, mean: float) -> Run:
         retries=day.retries,
         connections=day.connections,
         tries=day.tries,
+        ahead=_AHEAD,
     )
 
 

@@ -37,9 +37,9 @@ async def read(tally: Tally, url: str, prefix: str) -> None:
     link = (await Place(RedisPlace(url=RedisUrl.parse(url)), b"").open()).link
     root = Root(prefix, STREAM)
     keys = [root.partition(number).entries.encode() for number in range(PARTITIONS)]
-    for entries in keys:
+    for key in keys:
         with contextlib.suppress(ReplyError):  # it is there
-            await link.ask(b"XGROUP", b"CREATE", entries, _GROUP, b"0", b"MKSTREAM")
+            await link.ask(b"XGROUP", b"CREATE", key, _GROUP, b"0", b"MKSTREAM")
     group = (b"XREADGROUP", b"GROUP", _GROUP, _NAME, b"COUNT", _COUNT)
     ask = (*group, b"STREAMS", *keys, *(b">" for _ in keys))
     while True:

@@ -21,8 +21,8 @@ Valkey {valkey} on them: `make bench-day`, {when}, commit {commit}. Verification
 claims and limits in Redis, fsync and delivery to a stream are on; {workers} worker; the far end is
 a group of the stream that acknowledges what it has read. What is refused is sent again by the
 player, who has signed the payments before the clock runs, each for its time: WeChat signs them on
-machines of its own. Valkey runs under the scheduling policy `batch`, as
-[deployment](../docs/deployment.md#systemd) advises.
+machines of its own. All run under the scheduling policy `batch`, as
+[deployment](../docs/deployment.md#systemd) advises for the gateway and a Redis beside it.
 
 """
 _NONE = "No day is part of these results: `make bench-day` plays one.\n"

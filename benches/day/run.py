@@ -58,7 +58,7 @@ def _played(args: argparse.Namespace) -> dict[str, Any]:
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", str(value)]
     # For all that it starts: as docs/deployment.md advises where a Redis shares the machine, and so
-    # that the player, who in life is elsewhere, takes the processor from nobody in the middle of a turn.
+    # that the player, who in life is elsewhere, takes the processor from nobody amid a turn.
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     valkey = with_jemalloc(VALKEY_9)
     allocator = "the C library's allocator" if valkey.preload is None else "jemalloc"

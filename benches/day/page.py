@@ -25,6 +25,15 @@ machines of its own. All run under the scheduling policy `batch`, as
 [deployment](../docs/deployment.md#systemd) advises for the gateway and a Redis beside it.
 
 """
+_LINE = (
+    "A day of {messages:,} messages, as fast as {cores} cores carry it with the player, Valkey and "
+    "the reader of the stream on them: {minutes:.1f} minutes, {lost:,} lost, {twice:,} delivered twice "
+    "(`make bench-day`).\n"
+)
+_LINE_ZH = (
+    "一天 {messages:,} 条消息，压测程序、Valkey 和消费端都在同一台 {cores} 核机器上，全速跑完用时 "
+    "{minutes:.1f} 分钟，丢失 {lost:,} 条，重复投递 {twice:,} 条（`make bench-day`）。\n"
+)
 _NONE = "No day is part of these results: `make bench-day` plays one.\n"
 
 
@@ -39,6 +48,18 @@ def section(seen: dict[str, Any] | None) -> str:
         + table(("process", "CPU s", "CPU s a million", "MB at the end"), _costs(seen))
         + "\nWhat was resident of each process meanwhile, and the journal's place on the disk:\n\n"
         + _sizes(seen)
+    )
+
+
+def line(seen: dict[str, Any], *, chinese: bool = False) -> str:
+    """Say in a sentence what came of a day, for the READMEs."""
+    counts = seen["counts"]
+    return (_LINE_ZH if chinese else _LINE).format(
+        messages=counts["messages"],
+        cores=seen["cores"],
+        minutes=seen["seconds"] / 60,
+        lost=counts["acknowledged"] - seen["delivered"],
+        twice=seen["arrived"] - seen["delivered"],
     )
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
 import kept
-from day.page import WHOLE, section
+from day.page import WHOLE, line, section
 from servers.flavour import VALKEY_9, with_jemalloc
 from servers.server import Server
 
@@ -49,7 +49,10 @@ def main() -> None:
         return
     kept.keep("day", seen)
     kept.into(kept.PAGE, "day", section(seen))
-    sys.stderr.write("— benches/results.json and its part of benches/RESULTS.md written\n")
+    kept.into(kept.ROOT / "README.md", "day", line(seen))
+    kept.into(kept.ROOT / "README.zh-CN.md", "day", line(seen, chinese=True))
+    said = "— benches/results.json, its part of benches/RESULTS.md and of both READMEs written\n"
+    sys.stderr.write(said)
 
 
 def _played(args: argparse.Namespace) -> dict[str, Any]:

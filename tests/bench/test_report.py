@@ -123,6 +123,10 @@ def test_the_page_shows_what_was_kept(parts: dict[str, ModuleType]) -> None:
     kept, page = parts["kept"], (BENCHES / "RESULTS.md").read_text()
     for key, part in (("day", "day.page"), ("profile", "flame.page")):
         assert kept.block(key, parts[part].section(kept.read().get(key))) in page
+    day, line = kept.read()["day"], parts["day.page"].line
+    for name, chinese in (("README.md", False), ("README.zh-CN.md", True)):
+        said = kept.block("day", line(day, chinese=chinese))
+        assert said in (kept.ROOT / name).read_text()
 
 
 def test_a_block_is_replaced_and_nothing_else(parts: dict[str, ModuleType], tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ machines of its own. All run under the scheduling policy `batch`, as
 """
 _LINE = (
     "A day of {messages:,} messages, as fast as {cores} cores carry it with the player, Valkey and "
-    "the reader of the stream on them: {minutes:.1f} minutes, {lost:,} lost, {twice:,} delivered twice "
-    "(`make bench-day`).\n"
+    "the reader of the stream on them: {minutes:.1f} minutes, {lost:,} lost, {twice:,} delivered "
+    "twice (`make bench-day`).\n"
 )
 _LINE_ZH = (
     "一天 {messages:,} 条消息，压测程序、Valkey 和消费端都在同一台 {cores} 核机器上，全速跑完用时 "

@@ -1,7 +1,8 @@
 """Run every bench in rounds and write the page: ``make bench``.
 
 ``--quick`` takes two minutes and prints the page instead. ``--only PART`` measures that part again
-and leaves the others as they were; ``--page`` runs nothing. Raw results lie in ``.cache/bench``.
+and leaves the others as they were, also where a run was cut short; ``--page`` runs nothing. Raw
+results lie in ``.cache/bench``.
 """
 
 from __future__ import annotations
@@ -105,22 +106,35 @@ def _write(results: Results) -> None:
 
 
 def _measure(plan: Plan, raw: Path, only: list[str] | None) -> None:
-    if only is None:
-        shutil.rmtree(raw, ignore_errors=True)
     raw.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     if load > _BUSY:
         _say(f"this machine is busy (load {load:.1f}): the figures will be rough")
     commit = _run("git", "describe", "--always", "--dirty").strip()
-    about = {
-        "when": dt.datetime.now(dt.UTC).date().isoformat(),
-        "parts": _measured_before(raw / "about.json") | dict.fromkeys(only or PARTS, commit),
-        "rust": _run("rustc", "--version").strip(),
-        "load": load,
-    }
+    parts = _measured_before(raw / "about.json")
     for part in only or PARTS:
-        PARTS[part](plan, raw)
-    (raw / "about.json").write_text(json.dumps(about))
+        _again(plan, raw, part)
+        parts[part] = commit
+        about = {
+            "when": dt.datetime.now(dt.UTC).date().isoformat(),
+            "parts": parts,
+            "rust": _run("rustc", "--version").strip(),
+            "load": load,
+        }
+        (raw / "about.json").write_text(json.dumps(about))
+
+
+def _again(plan: Plan, raw: Path, part: str) -> None:
+    """Measure a part; what was measured before stays until that is done."""
+    fresh = raw.with_name(f"{raw.name}-fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    PARTS[part](plan, fresh)
+    for made in fresh.iterdir():
+        before = raw / made.name
+        if before.is_dir():
+            shutil.rmtree(before)
+        made.replace(before)
 
 
 def _measured_before(about: Path) -> dict[str, str]:

@@ -586,28 +586,33 @@ fn claims_outlive_their_segment_and_are_swept_when_they_end() {
     assert!(!path.exists());
 }
 
+/// Leaves the index of a segment that is gone, with the claims of a hundred messages; that of message
+/// n ends at 60 s + n s.
+fn alone(worker: &Path) -> PathBuf {
+    Writer::new(1, 1)
+        .checkpoint(0, 0..0, &[1])
+        .messages(1..101)
+        .save(worker);
+    index(worker, 1, &[]);
+    fs::remove_file(worker.join(segment::file_name(1))).unwrap();
+    worker.join(files::file_name(1))
+}
+
 #[test]
 fn an_index_without_its_segment_is_looked_at_when_most_of_its_claims_have_ended() {
     let dir = Dir::new();
     let worker = dir.worker("00");
-    Writer::new(1, 1)
-        .checkpoint(0, 0..0, &[1])
-        .messages(1..101)
-        .save(&worker);
+    let path = alone(&worker);
     let place = Place {
         fs: &Disk,
         dir: &worker,
         key: None,
     };
-    index(&worker, 1, &[]);
-    fs::remove_file(worker.join(segment::file_name(1))).unwrap();
-    let path = worker.join(files::file_name(1));
     let files = IndexFiles::default();
     let at = |now| {
         files.sweep(place, &[2], UnixMillis(now));
         fs::metadata(&path).map_or(0, |file| file.len())
     };
-    // The claim of message n ends at 60 s + n s.
     let all = at(60_000);
     let kept = fs::read(&path).unwrap();
     fs::write(&path, b"not looked at, or it would go").unwrap();
@@ -680,18 +685,12 @@ fn an_index_that_cannot_be_read_just_now_stays() {
 fn an_index_that_has_been_cut_down_is_left_alone_by_the_next_process() {
     let dir = Dir::new();
     let worker = dir.worker("00");
-    Writer::new(1, 1)
-        .checkpoint(0, 0..0, &[1])
-        .messages(1..101)
-        .save(&worker);
+    let path = alone(&worker);
     let place = Place {
         fs: &Disk,
         dir: &worker,
         key: None,
     };
-    index(&worker, 1, &[]);
-    fs::remove_file(worker.join(segment::file_name(1))).unwrap();
-    let path = worker.join(files::file_name(1));
     let written = |now| {
         IndexFiles::default().sweep(place, &[2], UnixMillis(now));
         fs::metadata(&path).unwrap().ino()

@@ -32,7 +32,8 @@ _LINE = (
 )
 _LINE_ZH = (
     "一天 {messages:,} 条消息，压测程序、Valkey 和消费端都在同一台 {cores} 核机器上，全速跑完用时 "
-    "{minutes:.1f} 分钟，丢失 {lost:,} 条，重复投递 {twice:,} 条；支付通知的签名已事先算好（`make bench-day`）。\n"
+    "{minutes:.1f} 分钟，丢失 {lost:,} 条，重复投递 {twice:,} 条；"
+    "支付通知的签名已事先算好（`make bench-day`）。\n"
 )
 _NONE = "No day is part of these results: `make bench-day` plays one.\n"
 

@@ -43,9 +43,10 @@ _METHOD = """\
   list of orders with complaints, {ascii:.0%} of its characters ASCII, longer than most that WeChat
   sends. Both lie in `benches/messages`. In safe mode, as here, their requests have bodies of
   {short_body:,} and {long_body:,} bytes.
-- *CPU a message* is `utime` + `stime` of the server's processes over a round, through a closed loop
-  of {connections} kept-alive connections, one message after the other on each. Every message has an
-  id of its own. The client runs in a process of its own, and its cost is in no figure.
+- *CPU a message* is what the server's processes had of the processors over a round, to the
+  nanosecond, through a closed loop of {connections} kept-alive connections, one message after the
+  other on each. Every message has an id of its own. The client runs in a process of its own, and
+  its cost is in no figure.
 - *Memory* is of the worker that answers, from `smaps_rollup`: RSS counts shared pages in full, PSS
   by share. MB are millions of bytes.
 - *Start* runs from the start of the process until the first message is acknowledged; where an HTTP

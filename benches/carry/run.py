@@ -37,7 +37,7 @@ def main() -> None:
         args.rounds, args.seconds, args.messages, args.rate, args.scale = 1, 0.1, 100, 200.0, 0.01
     seen = json.loads(args.out.read_text()) if args.only and args.out and args.out.is_file() else {}
     parts: dict[str, Callable[[], Any]] = {
-        "growth": lambda: growth.run(args.rounds, args.messages // 6, small=args.check),
+        "growth": lambda: growth.run(args.rounds, args.messages * 2 // 3, small=args.check),
         "curve": lambda: curve.run(args.seconds, small=args.check),
         "days": lambda: days.run(
             args.messages, args.rate or _half(seen["curve"]), args.seconds, args.tail

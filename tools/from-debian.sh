@@ -18,6 +18,8 @@ fetch "$@" 2>/dev/null || { timeout 120 apt-get update -qq && fetch "$@"; }
 mkdir -p "$debs/root" "$(dirname "$target")"
 for deb in "$debs"/*.deb; do dpkg -x "$deb" "$debs/root"; done
 # One folder for the libraries, whatever the machine's architecture is called.
-ln -sfn "$(cd "$debs/root/usr/lib" && find . -maxdepth 1 -type d -name '*-linux-*' -printf '%f\n' -quit)" "$debs/root/usr/lib/lib"
+if [[ -d $debs/root/usr/lib ]]; then
+  ln -sfn "$(cd "$debs/root/usr/lib" && find . -maxdepth 1 -type d -name '*-linux-*' -printf '%f\n' -quit)" "$debs/root/usr/lib/lib"
+fi
 rm -rf "$target"
 mv "$debs/root" "$target"

@@ -8,13 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contender import CACHE, HERE, AbsentError
+from contender import CACHE, HERE, ROOT, AbsentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _MOST = 1200.0
 """Seconds that a build may take."""
@@ -24,6 +24,8 @@ _PLACE = re.compile(r"https?://\S+|(?<![\w.])/\S+/")
 _REQUIRED = re.compile(r"^\tgithub\.com/(\S+?)(?:/v\d+)? v([\w.]+)$", re.MULTILINE)
 _ARTIFACT = re.compile(r"<artifactId>(\S+)</artifactId>\s*<version>(\d\S+)</version>")
 _TELLING = re.compile("error|could not|not found", re.IGNORECASE)
+_NEWS = re.compile(r"^(\w+: )?downloading ", re.IGNORECASE)
+"""How it goes on, though what is fetched may be called `errors`."""
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)$", re.MULTILINE)
 
 
@@ -148,9 +150,19 @@ def maven(key: str, profile: str | None = None) -> tuple[Path, dict[str, str]]:
     return folder / "server.jar", {"Java": java, **pins}
 
 
+def debian(package: str, program: str) -> Path:
+    """Find a program of a Debian package, or unpack it from there: nothing is installed."""
+    if found := shutil.which(Path(program).name):
+        return Path(found)
+    folder = CACHE / package
+    run([str(ROOT / "tools/from-debian.sh"), str(folder), program, package], HERE)
+    return folder / program
+
+
 def _why(program: str, said: str) -> str:
     """Return the line that tells most: an error rather than what follows it."""
     lines = [_PLACE.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
     lines = [line.removeprefix("[ERROR] ") for line in lines]
+    lines = [line for line in lines if not _NEWS.match(line)]
     telling = [line for line in lines if _TELLING.search(line)] or lines or ["no word"]
     return f"{program}: {telling[0][:200]}"

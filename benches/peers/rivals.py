@@ -78,12 +78,13 @@ def _hyper() -> Installed:
 
 
 def _nginx() -> Installed:
-    said = install.run(["nginx", "-v"], HERE)
+    program = str(install.debian("nginx", "usr/sbin/nginx"))
+    said = install.run([program, "-v"], HERE)
     text = (HERE / "nginx/nginx.conf").read_text()
 
     def command(place: Place) -> list[str]:
         (place.folder / "nginx.conf").write_text(text.replace("PORT", str(place.port)))
-        return ["nginx", "-p", str(place.folder), "-e", "stderr", "-c", "nginx.conf"]
+        return [program, "-p", str(place.folder), "-e", "stderr", "-c", "nginx.conf"]
 
     return Installed(command, {"nginx": said.strip().rpartition("/")[2]})
 

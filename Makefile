@@ -176,6 +176,7 @@ bench-quick: setup benches/core/Cargo.lock ## the same in two minutes, roughly; 
 
 .PHONY: bench-day
 bench-day: setup ## a whole day, alone on the machine, as fast as that carries it; DAY_ARGS='--messages 300000' rehearses
+	@tools/redis-from-debian.sh >/dev/null 2>&1 || true # its jemalloc; the page names the allocator
 	$(call say,a day of twenty million: leave the machine alone)
 	@$(BIN)/python benches/day/run.py $(DAY_ARGS)
 

@@ -26,6 +26,8 @@ from servers.server import Server
 
 _NEEDED = 8 * 10**9
 """Bytes on the disk. Segments go as they are delivered: it is for a far end that lags behind."""
+_CONNECTIONS = 96
+"""As many as decision 28 found best: more waits for Redis and the disk, less than overload allows."""
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=WHOLE)
     parser.add_argument("--rate", type=float, help="a second; default: what the machine carries")
-    parser.add_argument("--connections", type=int)
+    parser.add_argument("--connections", type=int, default=_CONNECTIONS)
     args = parser.parse_args()
     if VALKEY_9.program is None:
         sys.exit(f"a day to a stream needs a Valkey: {VALKEY_9.otherwise}")

@@ -27,7 +27,7 @@ from servers.server import Server
 _NEEDED = 8 * 10**9
 """Bytes on the disk. Segments go as they are delivered: it is for a far end that lags behind."""
 _CONNECTIONS = 96
-"""As many as decision 28 found best: more waits for Redis and the disk, less than overload allows."""
+"""What decision 28 found best: more is under way, and less than overload control allows."""
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def books() -> dict[str, Any]:
                 "let_in": 0,
             },
             "latency": {"p50": 3.0, "p99": 20.0, "p999": 40.0},
-            "slip": {"share": 0.02},
+            "slip": {"share": 0.005},
         },
     }
 
@@ -109,6 +109,13 @@ def test_what_a_day_has_missed_is_marked(
 ) -> None:
     """Whatever else went well."""
     assert line in shown(parts, books() | spoil)
+
+
+def test_a_player_that_was_late_is_marked(parts: dict[str, ModuleType]) -> None:
+    """What the command refuses is not published as if it had not."""
+    day = books()
+    day["seen"]["slip"] = {"share": 0.013}
+    assert "refuses the latencies | 1.3% | ≤ 1% | **not met** |" in shown(parts, day)
 
 
 def test_a_rehearsal_is_no_day(parts: dict[str, ModuleType]) -> None:

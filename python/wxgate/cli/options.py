@@ -27,6 +27,15 @@ def as_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+def player_first(parser: argparse.ArgumentParser) -> None:
+    """Let the player keep its times where others want the processors too: `args.player_first`."""
+    parser.add_argument(
+        "--player-first",
+        action="store_true",
+        help="before all others of this machine, by SCHED_FIFO, so that it is on time; needs root",
+    )
+
+
 def count(text: str) -> int:
     """Read a number above 0. Raise `argparse.ArgumentTypeError` for anything else."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):

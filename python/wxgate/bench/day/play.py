@@ -49,6 +49,8 @@ class Day:
     """Seconds at each of the rates at which a day of twenty million comes; 0 for none."""
     tail: int = 0
     """Messages at each of these rates at least: of 10,000 the slowest is the 99.99th percentile."""
+    first: bool = False
+    """Whether the player goes before all others of the machine, so that it is on time."""
     setting: stage.Setting = field(default_factory=stage.Setting)
 
 
@@ -58,7 +60,7 @@ async def play(day: Day, folder: Path, say: Say, watch: Watch) -> Books:
     Raises ``ValueError`` for what cannot be played, or if the machine carries no rate at all,
     ``NotServingError`` if a process does not start, ``OSError`` for what the system refuses.
     """
-    async with standing(folder, day.setting, day.forged) as stand:
+    async with standing(folder, day.setting, day.forged, first=day.first) as stand:
         rates = [one async for one in _as_it_comes(stand, day, say)] if day.stretch else []
         mean, connections = await _paced(stand, day, say)
         say(f"a day of {day.messages:,} messages, {mean:,.0f} a second in the mean")
@@ -95,7 +97,7 @@ async def _played(stand: Stand, day: Day, mean: float, rates: list[Rate], watch:
         watch(at)
         marks.look(at.messages)
 
-    seen = await played(_whole(stand, day, mean), told)
+    seen = await played(_whole(stand, day, mean), told, first=day.first)
     drained = await stand.arrived(seen)
     costs = meter.costs(seen.cpu)
     taken, totals = await stand.taken(ids=True), await stand.gateway.counters()

@@ -50,6 +50,8 @@ class Stand:
     far_end: int
     """Process id."""
     forged: float
+    first: bool = False
+    """Whether the player goes before all others of the machine."""
     delivered: int = 0
     """All that was acknowledged, and has arrived."""
 
@@ -71,7 +73,7 @@ class Stand:
         )
 
     async def _short(self, run: Run) -> Played:
-        seen = await play(run)
+        seen = await play(run, first=self.first)
         played = Played(seen, await self.arrived(seen))
         # A message is told by its number and the second in which its run began.
         await asyncio.sleep(1.0 - time.time() % 1.0)
@@ -98,7 +100,9 @@ class _StoppedError(Exception):
     """Nobody waits for the run any more."""
 
 
-async def play(run: Run, watch: Callable[[Progress], None] | None = None) -> Seen:
+async def play(
+    run: Run, watch: Callable[[Progress], None] | None = None, *, first: bool = False
+) -> Seen:
     """Play a run on a thread. If this is cancelled the run ends within a second."""
     stopped = threading.Event()
 
@@ -108,7 +112,7 @@ async def play(run: Run, watch: Callable[[Progress], None] | None = None) -> See
         if watch is not None:
             watch(at)
 
-    running = asyncio.ensure_future(asyncio.to_thread(plan.play, run, told))
+    running = asyncio.ensure_future(asyncio.to_thread(plan.play, run, told, first=first))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -120,14 +124,16 @@ async def play(run: Run, watch: Callable[[Progress], None] | None = None) -> See
 
 
 @asynccontextmanager
-async def standing(folder: Path, setting: stage.Setting, forged: float) -> AsyncIterator[Stand]:
+async def standing(
+    folder: Path, setting: stage.Setting, forged: float, *, first: bool = False
+) -> AsyncIterator[Stand]:
     """Start everything, in an empty folder; leave nothing in Redis."""
     setting = replace(setting, prefix=f"wxday-{secrets.token_hex(4)}")
     ports = Ports(free_port(), free_port(), free_port())
     world = stage.build(folder, ports, setting)
     try:
         async with far_end(ports.service, setting) as pid, GatewayProcess(world) as gateway:
-            yield Stand(world, gateway, pid, forged)
+            yield Stand(world, gateway, pid, forged, first)
     finally:
         if setting.redis is not None:
             await _emptied(setting.redis, setting.prefix)

@@ -48,6 +48,7 @@ def add(kinds: options.Commands) -> None:
     one.add_argument("--messages", metavar="N", type=options.count, default=_MESSAGES)
     _rate_options(one)
     _gateway_options(one)
+    options.player_first(one)
     one.add_argument(
         "--retries", metavar="SHARE", type=float, default=0.02, help="sent again though answered"
     )
@@ -150,5 +151,6 @@ def _day(args: argparse.Namespace) -> Day:
         tries=args.tries or (_EVEN_TRIES if args.even else _TRIES),
         stretch=args.stretch,
         tail=args.tail,
+        first=args.player_first,
         setting=stage.Setting(workers=args.workers, redis=args.redis, to=args.to),
     )

@@ -56,6 +56,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", metavar="S", type=options.above_zero, default=10.0)
     parser.add_argument("--messages", metavar="N", type=options.count, help="no more than these")
     parser.add_argument("--connections", metavar="N", type=options.count, default=256)
+    options.player_first(parser)
     parser.add_argument("--address", metavar="IP:PORT", help="default: where the file says")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="plays the same run again")
 
@@ -88,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     """Play; return 0 if all went well, 1 if not, 2 for usage."""
     settings = load(args.config)
     try:
-        seen = play(_plan(settings, args), None if args.json else Show())
+        watch = None if args.json else Show()
+        seen = play(_plan(settings, args), watch, first=args.player_first)
     except ValueError as error:
         return refuse(str(error))
     except OSError as error:

@@ -23,7 +23,7 @@ import kept
 from day.page import WHOLE, line, section
 from servers.flavour import VALKEY_9, with_jemalloc
 from servers.server import Server
-from wxgate.bench.punctual import NotFirstError, punctual
+from wxgate.bench.punctual import why_not
 
 _NEEDED = 8 * 10**9
 """Bytes on the disk. Segments go as they are delivered: it is for a far end that lags behind."""
@@ -60,9 +60,11 @@ def main() -> None:
 
 def _played(args: argparse.Namespace) -> dict[str, Any]:
     words = ["--messages", str(args.messages), "--stretch", "0"]
-    first = _may_go_first()
-    if first:
+    refused = why_not()
+    if refused is None:
         words.append("--player-first")
+    else:
+        sys.stderr.write(f"— {refused}: it may be late\n")
     for name in ("rate", "connections"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", str(value)]
@@ -74,19 +76,10 @@ def _played(args: argparse.Namespace) -> dict[str, Any]:
         books = _books(*words, "--redis", f"{server.url}/0")
         peak = int(server.say("INFO", "memory")["used_memory_peak"])
     return summary(books) | {
-        "first": first,
+        "first": refused is None,
         "redis_peak_mb": peak / 1e6,
         "valkey": f"{valkey.version} ({allocator})",
     }
-
-
-def _may_go_first() -> bool:
-    try:
-        with punctual():
-            return True
-    except NotFirstError as error:
-        sys.stderr.write(f"— {error}: it may be late\n")
-        return False
 
 
 def _books(*words: str) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def _targets(upstream: int) -> tuple[_Target, ...]:
     )
     return (
         handler,
-        _Target("to an HTTP service", service, 9000.0),
-        _Target("to an HTTP service, granian's threads apart", service, 9000.0, apart=True),
+        _Target("to an HTTP service", service, 20_000.0),
+        _Target("to an HTTP service, granian's threads apart", service, 20_000.0, apart=True),
     )
 
 

@@ -39,3 +39,12 @@ def punctual() -> Iterator[None]:
         yield
     finally:
         os.sched_setscheduler(0, before, param)
+
+
+def why_not() -> str | None:
+    """Return why a player may not go first here, or None if it may."""
+    try:
+        with punctual():
+            return None
+    except NotFirstError as error:
+        return str(error)

@@ -7,12 +7,13 @@ all.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wxgate.bench import plan, usage
 from wxgate.bench.day import stage
@@ -21,6 +22,9 @@ from wxgate.bench.parts import Part, Played
 from wxgate.sim import invent
 from wxgate.sim.demo.process import GatewayProcess, free_port
 from wxgate.sim.demo.world import Ports, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONNECTIONS = 32
 """Each with its next message as soon as it is answered, since more are always due."""
@@ -57,6 +61,8 @@ class Variant:
     """Only the last of them fits."""
     workers: int = 1
     what: str = "text"
+    environment: tuple[tuple[str, str], ...] = ()
+    """Its processes have these variables beside ours."""
 
 
 _BASE = Variant((("accounts", "1"), ("routes", "1"), ("message", "330 B"), ("workers", "1")))
@@ -84,7 +90,11 @@ class _Row:
 
 def run(rounds: int, messages: int, *, small: bool = False) -> dict[str, Any]:
     """By axis and value, µs of each round and MB of a worker at the end."""
-    variants = (_BASE, *(_OTHERS[:1] if small else _OTHERS))
+    return compare((_BASE, *(_OTHERS[:1] if small else _OTHERS)), rounds, messages)
+
+
+def compare(variants: tuple[Variant, ...], rounds: int, messages: int) -> dict[str, Any]:
+    """The same of any gateways."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_run(variants, rounds, messages, Path(folder)))
 
@@ -98,7 +108,8 @@ async def _run(
         rows = []
         for at, variant in enumerate(variants):
             world, accounts = _build(folder / str(at), service, variant)
-            gateway = await stack.enter_async_context(GatewayProcess(world))
+            with _environment(variant.environment):
+                gateway = await stack.enter_async_context(GatewayProcess(world))
             rows.append(_Row(variant, Stand(world, gateway, counting, 0.0), accounts))
         for turn in range(-1, rounds):  # the first turn fills caches and is thrown away
             for row in rows[turn % len(rows) :] + rows[: turn % len(rows)]:
@@ -113,6 +124,17 @@ async def _run(
             told = {"cpu": row.cpu, "memory": row.memory}
             seen["axes"].setdefault(axis, {})[value] = told
     return seen
+
+
+@contextmanager
+def _environment(more: tuple[tuple[str, str], ...]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 async def _cost(row: _Row, messages: int) -> float:

@@ -56,7 +56,7 @@ _ALL = (
         edit=(
             "crates/wxcore-py/src/gateway.rs",
             "slf.get().inner.receive(account, authorizer, &request)",
-            "{ let one = slf.get(); py.detach(|| one.inner.receive(account, authorizer, &request)) }",
+            "{ let me = slf.get(); py.detach(|| me.inner.receive(account, authorizer, &request)) }",
         ),
     ),
 )

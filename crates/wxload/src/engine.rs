@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -192,6 +192,7 @@ impl Engine<'_> {
                         break true;
                     }
                 }
+                self.rest(now);
                 self.lines.wait(self.until_next(), &mut ready)?;
                 for at in ready.drain(..) {
                     self.receive(at);
@@ -237,6 +238,14 @@ impl Engine<'_> {
                 self.send(call, now);
             }
             now = self.now();
+        }
+    }
+
+    /// Sleeps what is left of the time between two looks, the last of which was at `looked`.
+    fn rest(&self, looked: u64) {
+        let until = looked + seconds(self.spec.rest);
+        if let Some(left) = until.checked_sub(self.now()).filter(|left| *left > 0) {
+            std::thread::sleep(Duration::from_nanos(left));
         }
     }
 

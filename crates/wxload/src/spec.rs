@@ -46,6 +46,10 @@ pub struct Spec {
     /// Seconds that a call waits for its answer.
     #[serde(default = "default_patience")]
     pub patience: f64,
+    /// Seconds between two looks at what is due and has come, at least: a player that goes before
+    /// others would interrupt them for each message otherwise.
+    #[serde(default)]
+    pub rest: f64,
     /// Of users, messages, nonces: the same seed plays the same run.
     #[serde(default)]
     pub seed: u64,
@@ -277,6 +281,10 @@ impl Spec {
             (
                 rate(self.patience) && self.patience > 0.0,
                 "patience: seconds above 0 are needed",
+            ),
+            (
+                rate(self.rest) && self.rest <= 0.001,
+                "rest: seconds from 0 to 0.001 are needed, since what is later has slipped",
             ),
         ] {
             if !holds {

@@ -347,6 +347,28 @@ fn a_run_can_be_stopped() {
 }
 
 #[test]
+fn a_player_that_rests_looks_no_more_often() {
+    let report = play(
+        serve(Box::new(|_, _, _| SUCCESS)),
+        r#""rest": 0.001, "connections": 1, "legs": [{"seconds": 0.001, "rate": 50000}]"#,
+    );
+    assert_eq!(report.counts.acknowledged, 50);
+    // One call at a time, and what is answered is seen at the next look.
+    assert!(report.seconds >= 0.049, "{}", report.seconds);
+}
+
+#[test]
+fn a_rest_in_which_messages_would_slip_is_refused() {
+    let json = r#"{"address": "127.0.0.1:1", "epoch": 1, "legs": [{"seconds": 1, "rate": 1}], "rest": 0.002,
+        "accounts": [], "mix": []}"#;
+    let refused = Spec::from_json(json.as_bytes())
+        .and_then(|spec| run(&spec, &mut |_| true))
+        .unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("rest: seconds from 0 to 0.001"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_played_is_said_with_its_key() {
     let with = |mix: &str, key: &str| {
         let json = format!(

@@ -15,6 +15,9 @@ from wxgate.bench.punctual import punctual
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_REST_S = 0.00025
+"""Of a player that goes first: it would interrupt the gateway for each message otherwise."""
+
 
 class Leg(msgspec.Struct, frozen=True):
     """Seconds at a rate that goes evenly from ``rate`` to ``to`` messages a second."""
@@ -40,6 +43,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 3
     forged: float = 0.0
     patience: float = 5.0
+    rest: float = 0.0
     seed: int = 0
     ahead: int = 200_000
     """Payments signed before the start, at most."""
@@ -163,7 +167,8 @@ def play(
 ) -> Seen:
     """Play a run to its end; ``watch`` hears of it once a second.
 
-    With ``first`` this thread goes before all others of the machine meanwhile. Raises
+    With ``first`` this thread goes before all others of the machine meanwhile, and looks four times
+    a millisecond at what is due and has come instead of each time that there is something. Raises
     ``ValueError`` for what cannot be played, and without the right to go first; ``OSError`` for
     sockets that cannot be had.
     """
@@ -172,5 +177,7 @@ def play(
         if watch is not None:
             watch(msgspec.json.decode(json, type=Progress))
 
+    if first:
+        plan = msgspec.structs.replace(plan, rest=_REST_S)
     with punctual() if first else nullcontext():
         return msgspec.json.decode(run_load(msgspec.json.encode(plan), told), type=Seen)

@@ -359,8 +359,11 @@ fn a_player_that_rests_looks_no_more_often() {
 
 #[test]
 fn a_rest_in_which_messages_would_slip_is_refused() {
-    let json = r#"{"address": "127.0.0.1:1", "epoch": 1, "legs": [{"seconds": 1, "rate": 1}], "rest": 0.002,
-        "accounts": [], "mix": []}"#;
+    let json = format!(
+        r#"{{"address": "127.0.0.1:1", "epoch": 1, "legs": [{{"seconds": 1, "rate": 1}}], "rest": 0.002,
+        "accounts": [{{"name": "shop", "style": "wecom", "receiver": "ww1", "token": "AAAAA", "aes_key": "{KEY}"}}],
+        "mix": [{{"account": "shop", "what": "text", "weight": 1}}]}}"#
+    );
     let refused = Spec::from_json(json.as_bytes())
         .and_then(|spec| run(&spec, &mut |_| true))
         .unwrap_err();

@@ -105,13 +105,8 @@ def _can_be_built(variant: Variant) -> bool:
 
 def _profdata() -> Path:
     """The compiler's own: a profile is for the LLVM that wrote it."""
-    sysroot = subprocess.check_output(("rustc", "--print", "sysroot"), text=True).strip()
-    host = next(
-        line.removeprefix("host: ")
-        for line in subprocess.check_output(("rustc", "-vV"), text=True).splitlines()
-        if line.startswith("host: ")
-    )
-    return Path(sysroot) / "lib/rustlib" / host / "bin/llvm-profdata"
+    where = subprocess.check_output(("rustc", "--print", "target-libdir"), text=True).strip()
+    return Path(where).with_name("bin") / "llvm-profdata"
 
 
 def _profile() -> Path:

@@ -21,17 +21,13 @@ Valkey {valkey} on them: `make bench-day`, {when}, commit {commit}. Verification
 claims and limits in Redis, fsync and delivery to a stream are on; {workers} worker; the far end is
 a group of the stream that acknowledges what it has read. What is refused is sent again by the
 player, who has signed the payments before the clock runs, each for its time: WeChat signs them on
-machines of its own. {policies}
+machines of its own. All run under the scheduling policy `batch`, as
+[deployment](../docs/deployment.md#systemd) advises for the gateway and a Redis beside it{first}.
 
 """
-_POLICIES = (
-    "All run under the scheduling policy `batch`, as [deployment](../docs/deployment.md#systemd)\n"
-    "advises for the gateway and a Redis beside it{player}."
-)
 _FIRST = """\
 ; the player alone goes before all of them
 (`fifo`, `--player-first`): WeChat waits for no processor of ours"""
-_NOT_FIRST = ""
 _LINE = (
     "A day of {messages:,} messages, as fast as {cores} cores carry it with the player, Valkey and "
     "the reader of the stream on them: {minutes:.1f} minutes, {lost:,} lost, {twice:,} delivered "
@@ -52,17 +48,13 @@ def section(seen: dict[str, Any] | None) -> str:
     if seen is None:
         return _NONE
     return (
-        _HEAD.format(**seen, policies=_policies(first=seen.get("first", False)))
+        _HEAD.format(**seen | {"first": _FIRST if seen.get("first") else ""})
         + table(("", "", "target", ""), _rows(seen))
         + "\n"
         + table(("process", "CPU s", "CPU s a million", "MB at the end"), _costs(seen))
         + "\nWhat was resident of each process meanwhile, and the journal's place on the disk:\n\n"
         + _sizes(seen)
     )
-
-
-def _policies(*, first: bool) -> str:
-    return _POLICIES.format(player=_FIRST if first else _NOT_FIRST)
 
 
 def line(seen: dict[str, Any], *, chinese: bool = False) -> str:

@@ -27,7 +27,7 @@ class State(Table, frozen=True, kw_only=True):
             le=100000000,
             description="Messages remembered per worker; some 35 bytes each. The oldest go first.",
         ),
-    ] = 1000000
+    ] = 2000000
     max_limits: Annotated[
         int,
         Meta(

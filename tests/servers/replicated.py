@@ -88,10 +88,16 @@ class Replicated:
         self.primary.say("CLIENT", "KILL", "TYPE", "replica")
 
     def until_failed_over(self, old: int) -> None:
-        """Wait until another than ``old`` is the primary, and says so itself."""
+        """Wait until another than ``old`` is the primary, and says so itself.
+
+        Every Sentinel must have it up: one names the new primary before it has put it in the
+        old one's place, and redis-py asks whether what is in that place is up.
+        """
         self._until(lambda: self.master() != old)
         new = self.replica if self.replica.port == self.master() else self.primary
         self._until(lambda: new.say("ROLE")[0] == b"master")
+        for one in self.sentinels:
+            self._until(partial(self._has_up, one, new))
 
     def __enter__(self) -> Self:
         """Start everything, and wait until it hangs together."""
@@ -111,9 +117,13 @@ class Replicated:
 
     @staticmethod
     def _knows_all(sentinel: Server) -> bool:
-        flat = sentinel.say("SENTINEL", "MASTER", MASTER)
-        found = dict(zip(flat[::2], flat[1::2], strict=True))
-        return bool(found[b"num-slaves"] == b"1" and found[b"num-other-sentinels"] == b"2")
+        found = _watched(sentinel)
+        return found[b"num-slaves"] == b"1" and found[b"num-other-sentinels"] == b"2"
+
+    @staticmethod
+    def _has_up(sentinel: Server, new: Server) -> bool:
+        found = _watched(sentinel)
+        return found[b"port"] == b"%d" % new.port and found[b"flags"] == b"master"
 
     @staticmethod
     def _until(holds: Callable[[], bool]) -> None:
@@ -121,6 +131,12 @@ class Replicated:
         while not _safely(holds):
             assert time.monotonic() < last, f"not within {_PATIENCE} s"
             time.sleep(_LOOK)
+
+
+def _watched(sentinel: Server) -> dict[bytes, bytes]:
+    """What a Sentinel has of what it watches."""
+    flat = sentinel.say("SENTINEL", "MASTER", MASTER)
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _safely(holds: Callable[[], bool]) -> bool:

@@ -2,7 +2,8 @@
 //!
 //! `new → leased → done(answer)`. Exact, never probabilistic: a claim is kept under 128 bits of the
 //! SHA-256 of the idempotency key. Memory is bounded by a number of claims and a number of bytes of
-//! answers; what is dropped first is what would have expired first.
+//! answers; what has been done for longest is dropped first, for it is the least likely to be tried
+//! again. Not what would expire next: a day of payments would push out the messages of this minute.
 //!
 //! Done claims lie in generations that expire as a whole, so that a claim costs its key and nothing
 //! else: a busy minute has hundreds of thousands of them.
@@ -21,6 +22,8 @@ pub const PUSH_LIFETIME_MS: i64 = 60_000;
 pub const PAY_LIFETIME_MS: i64 = 25 * 3_600_000;
 /// Generations for the time that a claim lives: each expires a quarter of it late, at most.
 const QUARTERS: i64 = 4;
+/// One generation has at most this part of all claims, and so has what is dropped at once.
+const SHARE: usize = 8;
 
 /// What a claim is kept under.
 pub type ClaimKey = [u8; 16];
@@ -42,10 +45,26 @@ pub enum Claim<'a> {
     Done(Option<&'a [u8]>),
 }
 
+/// When a claim was done that lives until then: what lives for much longer than a push is a payment.
+///
+/// One near its end is taken for a push. Nobody tries it again, and there are few.
+fn born(until: UnixMillis, now: UnixMillis) -> UnixMillis {
+    // `now` may be from somewhat before the claim was done.
+    let is_push = until.0.saturating_sub(now.0) <= 10 * PUSH_LIFETIME_MS;
+    let lifetime = if is_push {
+        PUSH_LIFETIME_MS
+    } else {
+        PAY_LIFETIME_MS
+    };
+    UnixMillis(until.0.saturating_sub(lifetime))
+}
+
 /// Done claims that expire together.
 #[derive(Debug)]
 struct Generation {
     until: UnixMillis,
+    /// When the last of them was done.
+    youngest: UnixMillis,
     keys: HashSet<ClaimKey>,
 }
 
@@ -100,8 +119,10 @@ impl Claims {
         if let Some(answer) = answer {
             self.keep(key, answer);
         }
-        while self.len() > self.capacity && !self.done.is_empty() {
-            self.dropped += self.drop_first();
+        while self.len() > self.capacity
+            && let Some(oldest) = self.oldest()
+        {
+            self.dropped += self.drop(oldest);
         }
     }
 
@@ -161,27 +182,44 @@ impl Claims {
 
     /// Generations stand in the order in which they expire.
     fn enter(&mut self, key: ClaimKey, until: UnixMillis) {
+        let born = born(until, self.now);
         let step = ((until.0 - self.now.0) / QUARTERS).max(1000);
-        let fits = |one: &&mut Generation| one.until >= until && one.until.0 - until.0 <= step;
+        let most = self.capacity / SHARE;
+        let fits = |one: &&mut Generation| {
+            one.until >= until && one.until.0 - until.0 <= step && one.keys.len() < most
+        };
         if let Some(generation) = self.done.iter_mut().find(fits) {
             generation.keys.insert(key);
+            generation.youngest = generation.youngest.max(born);
             return;
         }
         let until = UnixMillis(until.0.saturating_add(step));
         let at = self.done.partition_point(|one| one.until < until);
-        let keys = HashSet::from([key]);
-        self.done.insert(at, Generation { until, keys });
+        let generation = Generation {
+            until,
+            youngest: born,
+            keys: HashSet::from([key]),
+        };
+        self.done.insert(at, generation);
     }
 
     fn expire(&mut self) {
         while self.done.first().is_some_and(|one| one.until <= self.now) {
-            self.drop_first();
+            self.drop(0);
         }
     }
 
-    /// Drops the generation that expires next; returns how many claims that were.
-    fn drop_first(&mut self) -> u64 {
-        let first = self.done.remove(0);
+    /// The generation whose claims have all been done for longest.
+    fn oldest(&self) -> Option<usize> {
+        let generations = self.done.iter().enumerate();
+        generations
+            .min_by_key(|(_, one)| one.youngest)
+            .map(|(at, _)| at)
+    }
+
+    /// Drops a generation; returns how many claims that were.
+    fn drop(&mut self, at: usize) -> u64 {
+        let first = self.done.remove(at);
         let lives = |key: &ClaimKey| self.done.iter().any(|one| one.keys.contains(key));
         if !self.answers.is_empty() {
             let mut gone = 0;
@@ -314,16 +352,57 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_what_expires_first_goes_first() {
+    fn memory_is_bounded_and_what_was_done_first_goes_first() {
         let mut claims = Claims::new(10, 20, NOW);
         for n in 0..100_i64 {
-            let until = after(10_000 * n);
+            let until = after(5_000 * n);
             claims.complete(claim_key(&n.to_string()), until, Some(b"0123456789"));
         }
         assert!(claims.len() <= 10 && !claims.is_empty());
         assert!(claims.answer_bytes <= 20 && claims.dropped() >= 90);
         assert!(matches!(claims.claim(claim_key("99"), NOW), Claim::Done(_)));
         assert_eq!(claims.claim(claim_key("0"), NOW), Claim::New);
+    }
+
+    #[test]
+    fn payments_make_room_for_pushes_and_pushes_for_payments() {
+        let payment = |n: i64| claim_key(&format!("pay {n}"));
+        let push = |n: i64| claim_key(&format!("push {n}"));
+        let mut claims = Claims::new(1_000, 0, NOW);
+        // A payment in ten, and so many of them within a minute that they alone would fill it.
+        for n in 0..20_000 {
+            let now = after(n);
+            claims.claim(push(n), now);
+            claims.complete(push(n), after(n + PUSH_LIFETIME_MS), None);
+            if n % 10 == 0 {
+                claims.complete(payment(n), after(n + PAY_LIFETIME_MS), None);
+            }
+        }
+        let now = after(20_000);
+        for n in 19_400..20_000 {
+            assert_eq!(claims.claim(push(n), now), Claim::Done(None), "push {n}");
+            if n % 10 == 0 {
+                assert_eq!(claims.claim(payment(n), now), Claim::Done(None), "{n}");
+            }
+        }
+        assert!(claims.len() <= 1_000);
+        assert_eq!(claims.claim(payment(0), now), Claim::New);
+    }
+
+    #[test]
+    fn what_a_start_restores_goes_by_its_age_too() {
+        let mut claims = Claims::new(16, 0, NOW);
+        let hour = 3_600_000;
+        for n in 0..16 {
+            let until = after(PAY_LIFETIME_MS - n * hour);
+            claims.complete(claim_key(&format!("{n} h ago")), until, None);
+        }
+        claims.complete(claim_key("now"), after(PUSH_LIFETIME_MS), None);
+        let is_known = |claims: &mut Claims, name: &str| {
+            matches!(claims.claim(claim_key(name), NOW), Claim::Done(_))
+        };
+        assert!(!is_known(&mut claims, "15 h ago"));
+        assert!(is_known(&mut claims, "0 h ago") && is_known(&mut claims, "now"));
     }
 
     #[test]

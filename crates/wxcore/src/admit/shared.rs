@@ -3,7 +3,7 @@
 //! A lease ends by itself, for its worker may be killed. What has expired is new at once, and its place
 //! is used again within a fraction of its life.
 
-use super::ClaimKey;
+use super::{ClaimKey, born};
 use crate::shared::chunks::{self, Chunks};
 use crate::shared::table::{State, Table};
 use crate::shared::{Visit, Words};
@@ -79,6 +79,7 @@ impl<'a> Claims<'a> {
 
     /// Asks for a message; if it is new, the asker has it from now on.
     pub fn claim(&self, key: &ClaimKey, now: UnixMillis) -> Known {
+        self.table.note_time(now.0);
         self.sweep(now);
         let lease = State {
             until: now.0.saturating_add(LEASE_MS),
@@ -166,10 +167,22 @@ impl<'a> Claims<'a> {
     /// Adds a message, in place of one whose loss costs least if there is no room.
     fn add(&self, key: &ClaimKey, state: State) -> Option<usize> {
         self.table.insert(key, state).or_else(|| {
-            self.forget(self.table.dispensable()?);
+            self.forget(self.oldest()?);
             self.table.note_dropped();
             self.table.insert(key, state)
         })
+    }
+
+    /// Of some messages, the one that has been done for longest.
+    ///
+    /// One that somebody is still at work on is needed more than all of them.
+    fn oldest(&self) -> Option<usize> {
+        let now = UnixMillis(self.table.time());
+        let rank = |at: &usize| {
+            let state = self.table.state(*at);
+            state.map(|one| (!one.flag, born(UnixMillis(one.until), now)))
+        };
+        self.table.sample().min_by_key(rank)
     }
 
     /// Writes an answer, in place of the one before.

@@ -12,6 +12,8 @@ const USED: usize = 2;
 const LIVE: usize = 3;
 const HAND: usize = 4;
 const DROPPED: usize = 5;
+/// After those of [`super::chunks`].
+const TIME: usize = 9;
 
 /// Words of an entry: both halves of its key, its state, and its links.
 const ENTRY: usize = 4;
@@ -19,7 +21,7 @@ const STATE: usize = 2;
 const LINKS: usize = 3;
 /// Entries for each chain, if all are in use.
 const PER_CHAIN: usize = 4;
-/// Of so many entries, the one that expires first makes room.
+/// Of so many entries, one makes room.
 const SAMPLE: usize = 64;
 
 /// What an entry is kept under: 128 bits of a digest.
@@ -159,14 +161,22 @@ impl<'a> Table<'a> {
         (state.until <= now).then_some(at)
     }
 
-    /// Of the entries before the hand, the one whose loss costs least: it expires first.
-    pub fn dispensable(self) -> Option<usize> {
-        let seen = (0..SAMPLE).map(|_| self.advance());
-        let known = seen.filter_map(|at| self.state(at).map(|state| (state, at)));
-        // Who is still at work on something needs it more than who has it behind them.
-        known
-            .min_by_key(|(state, _)| (!state.flag, state.until))
-            .map(|(_, at)| at)
+    /// The entries before the hand, of which one is to make room.
+    pub fn sample(self) -> impl Iterator<Item = usize> {
+        let seen = (0..SAMPLE).map(move |_| self.advance());
+        seen.filter(move |&at| self.state(at).is_some())
+    }
+
+    /// The latest time that was noted.
+    pub fn time(self) -> i64 {
+        i64::try_from(self.words.get(TIME)).unwrap_or(i64::MAX)
+    }
+
+    /// Notes what time it is; it never goes back.
+    pub fn note_time(self, now: i64) {
+        if now > self.time() {
+            self.words.put(TIME, u64::try_from(now).unwrap_or_default());
+        }
     }
 
     /// How often something was dropped before its time.

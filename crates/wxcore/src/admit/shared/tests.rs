@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proptest::prelude::*;
 
 use super::{Claims, Known, LEASE_MS, Shape};
-use crate::admit::claim_key;
+use crate::admit::{PAY_LIFETIME_MS, PUSH_LIFETIME_MS, claim_key};
 use crate::shared::Words;
 use crate::time::UnixMillis;
 
@@ -138,7 +138,7 @@ fn an_answer_without_room_is_dropped_and_the_message_is_done_all_the_same() {
 }
 
 #[test]
-fn memory_is_bounded_and_what_is_done_and_expires_first_goes_first() {
+fn memory_is_bounded_and_what_was_done_first_goes_first() {
     let memory = Memory::new(64, 1_000_000);
     for n in 0..40 {
         memory.claim(&format!("in hand {n}"), 0);
@@ -152,6 +152,27 @@ fn memory_is_bounded_and_what_is_done_and_expires_first_goes_first() {
     assert_eq!(memory.claim("done 999", 0), Known::Done(b"answer".to_vec()));
     let (kept, dropped) = memory.counts();
     assert_eq!((kept, dropped), (64, 1_000 - 24));
+    assert!(memory.is_whole());
+}
+
+#[test]
+fn payments_make_room_for_pushes() {
+    let memory = Memory::new(1_000, 0);
+    // A payment in ten, so that they alone would fill it.
+    for n in 0..20_000 {
+        let push = format!("push {n}");
+        memory.claim(&push, n);
+        memory.complete(&push, n + PUSH_LIFETIME_MS, b"");
+        if n % 10 == 0 {
+            memory.complete(&format!("pay {n}"), n + PAY_LIFETIME_MS, b"");
+        }
+    }
+    // Of 64 entries the oldest goes: the latest may lie among young ones, but never these.
+    for n in 19_900..20_000 {
+        let push = memory.claim(&format!("push {n}"), 20_000);
+        assert_eq!(push, Known::Done(Vec::new()), "push {n}");
+    }
+    assert_eq!(memory.counts().0, 1_000);
     assert!(memory.is_whole());
 }
 

@@ -263,3 +263,20 @@ def test_routes_are_tables(problems_of: Find, shop: str, value: str) -> None:
     """`route` takes tables and nothing else."""
     (path,) = problems_of(f"route = {value}\n{shop}")
     assert path.startswith("route")
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value"),
+    [
+        ('[[limit]]\nname = "a"\nper = "all"\nrate = "1/s"\n', "limit[0].burst", "0"),
+        ('[[limit]]\nname = "a"\nper = "all"\n', "limit[0].concurrency", "-1"),
+        (ORDERS, "upstream.orders.spill", "1.0"),
+        (f"{ORDERS}[upstream.orders.breaker]\n", "upstream.orders.breaker.slow_after", "0"),
+    ],
+)
+def test_a_number_that_may_be_absent_keeps_its_bounds(
+    problems_of: Find, shop: str, table: str, key: str, value: str
+) -> None:
+    """One that is out of them is refused by its path, as any other is."""
+    (problem,) = problems_of(f"{shop}{table}{key.rpartition('.')[2]} = {value}\n").values()
+    assert (problem.path, f"found {value}" in str(problem)) == (key, True)

@@ -24,10 +24,19 @@ def meta(hint: object, name: str) -> object:
 
 
 def options(hint: object) -> tuple[object, ...]:
-    """Return what a union offers beside None; nothing if the hint is no union."""
+    """Return what a union offers beside None; nothing if the hint is no union.
+
+    Bounds of a number that need not be there stand at the union, and hold for the number.
+    """
     if get_origin(bare(hint)) not in {Union, UnionType}:
         return ()
-    return tuple(option for option in get_args(bare(hint)) if option is not NoneType)
+    offered = (option for option in get_args(bare(hint)) if option is not NoneType)
+    return tuple(_bounded(option, hint) for option in offered)
+
+
+def _bounded(option: object, union: object) -> object:
+    notes = get_args(union)[1:] if get_origin(union) is Annotated else ()
+    return Annotated[option, *notes] if notes and option in {int, float} else option
 
 
 def choices(hint: object) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ class Turnstile:
         """
         self.enable(enabled=enabled)
         self._loop = loop
-        self._overload = overload
+        self.overload = overload
+        """The level of admission."""
         self._clock = clock
         self._wall = wall
         self._cpu = cpu
@@ -82,6 +83,8 @@ class Turnstile:
         self._longest = 0.0
         self._epoch = 0
         self.pressed = False
+        self._ending: asyncio.TimerHandle | None = None
+        self._beating: asyncio.TimerHandle | None = None
         self.tries = sys.maxsize
         """How many deliveries may be open at once to a destination for which nobody waits."""
         self.relieved: Callable[[], None] = _nothing
@@ -94,11 +97,16 @@ class Turnstile:
     def apply(self, table: OverloadTable) -> None:
         """Go by other rules from now on."""
         self.enable(enabled=table.enabled)
-        self._overload.go_by(_rules(table))
+        self.overload.go_by(_rules(table))
+        # Of a time in which nobody cared; only a longer one would press now.
+        self._longest = 0.0
+        if self.pressed and not table.enabled:
+            self._tell()
+            self._relieve()
 
     def standing(self) -> dict[str, object]:
         """How it stands, for the operator."""
-        overload = self._overload
+        overload = self.overload
         return {
             "pressed": self.pressed,
             "queued": len(self._queue),
@@ -109,7 +117,7 @@ class Turnstile:
     @property
     def refused_levels(self) -> int:
         """How many levels of admission are refused; 0 if everything is let in."""
-        return max(0, LEVELS - self._overload.level)
+        return max(0, LEVELS - self.overload.level)
 
     def turned(self, seconds: float) -> None:
         """Note how long a turn of the loop took, as far as that is known."""
@@ -120,7 +128,7 @@ class Turnstile:
 
     def admits(self, message: Received) -> bool:
         """Whether a message may take its turn; to be asked while pressed."""
-        return self._overload.admits(message.level(self._epoch), len(self._queue))
+        return self.overload.admits(message.level(self._epoch), len(self._queue))
 
     async def turn(self) -> None:
         """Wait for the turn of a message that was admitted."""
@@ -140,7 +148,7 @@ class Turnstile:
         self._each = max(1, self._each // 2) if long else min(_EACH_TURN, self._each + 1)
         for _ in range(min(self._each, len(queue))):
             since, future = queue.popleft()
-            self._overload.served(now - since)
+            self.overload.served(now - since)
             if not future.done():
                 future.set_result(None)
         if queue:
@@ -148,14 +156,14 @@ class Turnstile:
 
     def _press(self) -> None:
         self.pressed = True
-        self.shedder.room = self._overload.ahead
+        self.shedder.room = self.overload.ahead
         if self.shedder.asked:
             sys.setswitchinterval(_SWITCH)
         self._spent = self._cpu()
         self._due = self._clock()
         self.tries = _TRIES
         self._epoch = int(self._wall()) // _EPOCH_S
-        self._loop.call_later(_WINDOW, self._end_window)
+        self._ending = self._loop.call_later(_WINDOW, self._end_window)
         self._beat()
 
     def _beat(self) -> None:
@@ -164,32 +172,46 @@ class Turnstile:
         self.turned(now - self._due)
         if self.pressed:
             self._due = now + _BEAT
-            self._loop.call_later(_BEAT, self._beat)
+            self._beating = self._loop.call_later(_BEAT, self._beat)
 
     def _end_window(self) -> None:
-        unread = 0
         oldest = self._clock() - self._queue[0][0] if self._queue else 0.0
-        for account, count in self.shedder.told():
-            self.shed(account, count)
-            unread += count
+        unread = self._tell()
         spent, self._spent = self._spent, self._cpu()
         busy = self._spent - spent > _BUSY * _WINDOW
-        self._overload.end_window(_WINDOW, oldest, len(self._queue), unread=unread, busy=busy)
-        self.shedder.room = self._overload.ahead
+        self.overload.end_window(_WINDOW, oldest, len(self._queue), unread=unread, busy=busy)
+        self.shedder.room = self.overload.ahead
         calm = (
-            not unread and self._longest < _SHORT and not self._queue and self._overload.admits_all
+            not unread and self._longest < _SHORT and not self._queue and self.overload.admits_all
         )
         self._longest = 0.0
         if calm:
-            self.pressed = False
-            self.shedder.room = (sys.maxsize, sys.maxsize)
-            if self.shedder.asked:
-                sys.setswitchinterval(_SWITCH_CALM)
-            self.tries = sys.maxsize
-            self.relieved()
+            self._relieve()
         else:
             self._epoch = int(self._wall()) // _EPOCH_S
-            self._loop.call_later(_WINDOW, self._end_window)
+            self._ending = self._loop.call_later(_WINDOW, self._end_window)
+
+    def _tell(self) -> int:
+        """Tell what was refused unread since the last time; return how many."""
+        unread = 0
+        for account, count in self.shedder.told():
+            self.shed(account, count)
+            unread += count
+        return unread
+
+    def _relieve(self) -> None:
+        """Be pressed no longer, and refuse nobody; those who queue still get their turn."""
+        self.pressed = False
+        for timer in (self._ending, self._beating):
+            if timer is not None:
+                timer.cancel()
+        self.overload.let_all_in()
+        self._longest = 0.0
+        self.shedder.room = (sys.maxsize, sys.maxsize)
+        if self.shedder.asked:
+            sys.setswitchinterval(_SWITCH_CALM)
+        self.tries = sys.maxsize
+        self.relieved()
 
 
 def turnstile_for(settings: Settings) -> Turnstile:

@@ -99,6 +99,11 @@ class Overload:
         """Decide by other rules from now on."""
         self._rules = rules
 
+    def let_all_in(self) -> None:
+        """Refuse nothing, until a window from now on says otherwise."""
+        self.level = LEVELS
+        self._start_window()
+
     def _start_window(self) -> None:
         self._seen = [0] * LEVELS
         self._in = 0

@@ -1,11 +1,13 @@
 """One worker's part in a reload: to build the next generation, and to swap it in, or not.
 
 `prepare` changes nothing that anybody sees; `apply` cannot fail. Between the two lies the agreement
-of all workers (`supervisor.py`).
+of all workers (`supervisor.py`). What `prepare` makes holds nothing before it is used, but for
+files, which it opens last: if it fails, nothing is left behind.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from wxgate.handlers import Registered
     from wxgate.limits import Limits
     from wxgate.running import State
+    from wxgate.settings import Settings
+    from wxgate.settings.limit import Limit
     from wxgate.stores.nonces import Nonces
 
 
@@ -57,10 +61,21 @@ def prepare(state: State, proposed: Current, handlers: Sequence[Registered]) -> 
         for one in state.adopted
     ]
     _lend(state, made, adopted)
-    nonces = None if state.stores.admission.knows_nonces else nonces_for(settings)
-    limits = None if state.pipeline.limits else limits_for(generation, state.counters)
     pacing = None if state.dispatcher.pacing else pacing_for(generation, state.counters)
+    nonces, limits = _open(state, generation)
     return Prepared(generation, tuple(adopted), nonces, limits, pacing)
+
+
+def _open(state: State, generation: Generation) -> tuple[Nonces | None, Limits | None]:
+    """Open what there was no need of before; all of it, or nothing stays open."""
+    settings = generation.settings
+    with ExitStack() as opened:
+        nonces = None if state.stores.admission.knows_nonces else nonces_for(settings)
+        if nonces is not None:
+            opened.callback(nonces.close)
+        limits = None if state.pipeline.limits else limits_for(generation, state.counters)
+        opened.pop_all()
+    return nonces, limits
 
 
 def apply(state: State, prepared: Prepared) -> None:
@@ -97,10 +112,18 @@ def _limit(state: State, prepared: Prepared) -> None:
             state.stores.shared.limits = prepared.limits
     elif state.pipeline.limits is not None:
         state.pipeline.limits.apply(generation.settings.limit, generation.limit_rows)
-    if pacing is not None:
-        pacing.find = generation.paces
+    if pacing is None:
+        return
+    pacing.find = generation.paces
+    # Where they are the same, what waits goes on waiting: it would only ask once more.
+    if prepared.pacing is not None or _paced(generation.settings) != _paced(state.settings):
         for dispatcher in state.dispatchers:
             dispatcher.pace(pacing)
+
+
+def _paced(settings: Settings) -> Sequence[Limit]:
+    """The limits under which messages are delivered."""
+    return [one for one in settings.limit if one.action == "pace"]
 
 
 def _lend(state: State, made: Plan, adopted: Sequence[Outflow]) -> None:

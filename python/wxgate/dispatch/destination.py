@@ -369,6 +369,11 @@ class Destination:
         """Deliver under limits from now on, also what waits already."""
         if self._paces is None:
             self._paces = Paces(self.name, pacing)
+            return
+        for item in self._window.items():
+            item.paces = None
+        self._window.ready.extendleft(reversed(self._paces.release()))
+        self._plan()
 
     def nodes(self, seq: int, message: Envelope, event: bytes) -> Sequence[int]:
         """Find the nodes of a message in memory."""

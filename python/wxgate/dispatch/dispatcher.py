@@ -99,7 +99,7 @@ class Dispatcher:
         return self._desk.pacing
 
     def pace(self, pacing: Pacing) -> None:
-        """Deliver under limits from now on: there are some now."""
+        """Deliver under other limits from now on, also what waits for its turn already."""
         self._desk.pacing = pacing
         for destination in self._at.values():
             destination.pace(pacing)

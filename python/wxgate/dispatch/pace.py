@@ -136,6 +136,14 @@ class Paces:
             else:
                 del self._queues[key]
 
+    def release(self) -> list[Lane]:
+        """Remove and return all that wait, in order: they are to ask anew."""
+        lanes = [lane for queue in self._queues.values() for lane in queue.lanes]
+        self._queues.clear()
+        self._calls.clear()
+        self._waiting = 0
+        return lanes
+
     def due(self, now: int) -> list[Lane]:
         """Remove and return the lanes that are to ask again."""
         lanes = []

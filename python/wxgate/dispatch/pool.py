@@ -109,16 +109,21 @@ class PlainFunctionSink:
     """
 
     def __init__(self, function: PlainHandler, pool: Pool) -> None:
-        """Call ``function`` with each event."""
+        """Call ``function`` with each event. A sink that is never used keeps no thread."""
         self._function = function
         self._pool = pool
-        pool.join()
+        self._has_joined = False
 
     async def deliver(self, event: bytes, nodes: Sequence[int]) -> bytes:
         """Call the function; an exception means that the message was not taken."""
         del nodes
+        if not self._has_joined:
+            self._has_joined = True
+            self._pool.join()
         return await self._pool.call(self._function, event)
 
     async def aclose(self) -> None:
         """Let the threads end, if no other sink needs them."""
-        self._pool.leave()
+        if self._has_joined:
+            self._has_joined = False
+            self._pool.leave()

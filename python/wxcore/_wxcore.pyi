@@ -520,6 +520,8 @@ class Gateway:
 
         And whether it asks for ``X-Forwarded-For`` among the headers, too.
         """
+    def warm_as(self, before: Gateway) -> None:
+        """Has limits that warm up go on from where they were in the one whose place this takes."""
     def has_paces(self) -> bool:
         """Whether there are limits under which messages are delivered."""
     def paces(self, event: bytes) -> list[tuple[bytes, int, int, int]]:

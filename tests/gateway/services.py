@@ -35,6 +35,8 @@ class Scripted:
     """Answers every request with one status and body, after a delay, and while it is `ready`."""
 
     status: int = 200
+    checked: int | None = None
+    """The status of what is asked for by GET, if it is another."""
     body: bytes = b""
     delay: float = 0.0
     chunked: bool = False
@@ -74,15 +76,17 @@ class Scripted:
             self.got.append(request)
             await asyncio.sleep(self.delay)
             await self.ready.wait()
-            writer.write(self._answer())
+            writer.write(self._answer(request))
             await writer.drain()
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
         self.serving.discard(task)
 
-    def _answer(self) -> bytes:
-        head = f"HTTP/1.1 {self.status} X\r\nconnection: close\r\n".encode()
+    def _answer(self, request: Request) -> bytes:
+        is_check = self.checked is not None and request.head.startswith("GET ")
+        status = self.checked if is_check else self.status
+        head = f"HTTP/1.1 {status} X\r\nconnection: close\r\n".encode()
         if self.chunked:
             parts = b"%x\r\n%s\r\n0\r\n\r\n" % (len(self.body), self.body)
             return head + b"transfer-encoding: chunked\r\n\r\n" + parts

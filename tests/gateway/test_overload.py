@@ -48,7 +48,7 @@ def press(theatre: Theatre) -> Overload:
     stands = theatre.state.pipeline._turnstile  # noqa: SLF001 (there is no other way in)
     stands.turned(1.0)
     assert stands.pressed
-    return stands._overload  # noqa: SLF001 (as above)
+    return stands.overload
 
 
 def test_what_matters_most_is_refused_last(pressed_stage: Stage) -> None:

@@ -11,8 +11,9 @@ from wxgate.errors import ConfigError
 from wxgate.settings import load
 from wxgate.sim import cast, invent
 
+from .reloading import results, rewrite
 from .services import Scripted
-from .theatre import Theatre, ask, until
+from .theatre import ask, until
 
 if TYPE_CHECKING:
     from wxgate import Event
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
     from .conftest import Stage
 
 LOG = '[[route]]\nto = "log:"\n'
-
-
-def rewrite(theatre: Theatre, old: str, new: str) -> None:
-    """Change the file."""
-    file = theatre.folder / "wxgate.toml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
-
-
-def results(theatre: Theatre) -> dict[str, int]:
-    """How reloads ended."""
-    history = theatre.state.history
-    return {name: history.total(name) for name in ("applied", "unchanged", "invalid", "refused")}
 
 
 def test_a_key_turns_while_messages_come(stage: Stage) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +13,11 @@ from servers.fixtures import present
 from servers.server import Server
 from wxgate.sinks import stream
 
-from .theatre import Theatre, until
+from .reloading import flowing, turn
+from .theatre import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from .conftest import Stage
 
@@ -39,15 +39,6 @@ def table(server: Server, prefix: str = "wx", more: str = "") -> str:
     return f"[stream.orders]\n{redis}\n{more}\n{RETRY}\n"
 
 
-async def turn(theatre: Theatre, before: str, after: str) -> None:
-    """Have other settings in force."""
-    file = theatre.folder / "wxgate.toml"
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
-    assert await theatre.gateway.reload()
-
-
 def appended(*servers: Server) -> Counter[str]:
     """The ids of all entries, whatever the prefix."""
     found: Counter[str] = Counter()
@@ -58,47 +49,6 @@ def appended(*servers: Server) -> Counter[str]:
                     entries: Any = client.xrange(key)
                     found.update(fields[b"id"].decode() for _, fields in entries)
     return found
-
-
-class Flow:
-    """Messages that come one after the other, as fast as they are answered."""
-
-    def __init__(self, theatre: Theatre) -> None:
-        """None yet."""
-        self.theatre = theatre
-        self.acknowledged = 0
-        self.enough = False
-        self.accepted = 0
-        """Of the gateway's own count, when all is delivered."""
-
-    async def send(self) -> None:
-        """Until it is enough. Demand that each is acknowledged."""
-        while not self.enough:
-            answer = await self.theatre.play("shop", "text")
-            assert answer.status == 200
-            self.acknowledged += 1
-
-    async def more(self, count: int) -> None:
-        """Wait until so many more are acknowledged."""
-        until_then = self.acknowledged + count
-        await until(lambda: self.acknowledged >= until_then)
-
-
-@asynccontextmanager
-async def flowing(theatre: Theatre) -> AsyncIterator[Flow]:
-    """Send from several sides; after that wait until all that was acknowledged is delivered."""
-    flow = Flow(theatre)
-    async with theatre.gateway:
-        async with asyncio.TaskGroup() as senders:
-            for _ in range(4):
-                senders.create_task(flow.send())
-            await flow.more(20)
-            yield flow
-            await flow.more(20)
-            flow.enough = True
-        flow.accepted = theatre.total("shop", "accepted")
-        assert flow.accepted == flow.acknowledged
-        await theatre.counted(flow.accepted)
 
 
 def test_a_stream_s_settings_turn_under_load(

@@ -173,6 +173,11 @@ impl Gateway {
         self.inner.needs_source()
     }
 
+    /// Has limits that warm up go on from where they were in `before`, whose place this takes.
+    fn warm_as(&self, before: &Self) {
+        self.inner.warm_as(&before.inner);
+    }
+
     /// Whether there are limits under which messages are delivered: `paces` knows them.
     fn has_paces(&self) -> bool {
         self.inner.has_paces()

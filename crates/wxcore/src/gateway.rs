@@ -292,6 +292,11 @@ impl Gateway {
         self.rules.limits.pacing(event)
     }
 
+    /// Has limits that warm up go on from where they were in `before`, whose place this takes.
+    pub fn warm_as(&self, before: &Self) {
+        self.rules.limits.warm_as(&before.rules.limits);
+    }
+
     /// Whether there are limits under which messages are delivered.
     pub fn has_paces(&self) -> bool {
         self.rules.limits.paces()

@@ -143,6 +143,20 @@ impl LimitTable {
             .any(|rule| matches!(rule.per, Per::Source))
     }
 
+    /// Has rules be as warm as those of the same name were before, which warm up as slowly.
+    pub(crate) fn warm_as(&self, before: &Self) {
+        for rule in &self.admitting {
+            let mut earlier = before.admitting.iter();
+            let same = earlier.find(|other| other.name == rule.name);
+            if let (Some(warmth), Some(other)) = (&rule.warmth, same)
+                && let Some(before) = &other.warmth
+                && before.span == warmth.span
+            {
+                warmth.go_on(before);
+            }
+        }
+    }
+
     /// Whether no rule is asked when a message comes.
     pub(crate) fn is_empty(&self) -> bool {
         self.admitting.is_empty()
@@ -337,6 +351,13 @@ impl Warmth {
             span: i64::from(seconds) * 1_000,
             since: AtomicI64::new(i64::MIN),
             last: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// Begins where another has come to.
+    fn go_on(&self, other: &Self) {
+        for (mine, its) in [(&self.since, &other.since), (&self.last, &other.last)] {
+            mine.store(its.load(Ordering::Relaxed), Ordering::Relaxed);
         }
     }
 

@@ -151,6 +151,30 @@ fn a_cold_rule_starts_at_a_third_of_its_rate_and_cools_down_again() {
 }
 
 #[test]
+fn a_rule_goes_on_as_warm_as_the_one_whose_place_it_takes() {
+    let warming = |name: &str, seconds: u32| {
+        let mut warm = rule(name, "all");
+        warm["warm_up"] = json!(seconds);
+        limited(&json!([warm]))
+    };
+    let at = |gateway: &Gateway, seconds: i64| {
+        let now = UnixMillis(NOW.0 + seconds * 1_000);
+        from(gateway, TEXT, "127.0.0.1", now)[0]
+            .rate
+            .unwrap()
+            .interval()
+    };
+    let before = warming("w", 60);
+    assert_eq!([at(&before, 0), at(&before, 30)], [300_000, 200_000]);
+    let [same, other, slower] = [warming("w", 60), warming("v", 60), warming("w", 90)];
+    for after in [&same, &other, &slower] {
+        after.warm_as(&before);
+    }
+    assert_eq!(at(&same, 59), 103_334);
+    assert_eq!([at(&other, 59), at(&slower, 59)], [300_000, 300_000]);
+}
+
+#[test]
 fn a_rule_of_concurrency_needs_no_rate() {
     let gateway = limited(&json!([{"name": "c", "per": "account", "concurrency": 2}]));
     let found = from(&gateway, TEXT, "127.0.0.1", NOW);

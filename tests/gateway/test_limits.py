@@ -286,10 +286,17 @@ def test_two_nodes_never_admit_more_than_one_limit_says(stage: Stage, redis_serv
     assert 20 <= passed <= 20 + 50 * took + 1
 
 
-def test_without_the_store_each_node_keeps_to_its_part(stage: Stage, own_redis: Server) -> None:
-    """Two nodes that are on their own admit together no more than the limit."""
-    state = f'[state]\nredis = "{own_redis.url}"\nnodes = 2\n'
-    text = limit(ONE.replace("burst = 1", "burst = 10"))
+@pytest.mark.parametrize(
+    ("nodes_said", "burst", "passed"),
+    [("nodes = 2", 10, 10), ("nodes = 2", 7, 6), ("nodes = 2", 1, 2), ("", 10, 20)],
+    ids=["its part", "rounded down", "one at least", "nobody said how many"],
+)
+def test_without_the_store_each_node_keeps_to_its_part(
+    stage: Stage, own_redis: Server, nodes_said: str, burst: int, passed: int
+) -> None:
+    """Two nodes on their own admit together what they are told of each other."""
+    state = f'[state]\nredis = "{own_redis.url}"\n{nodes_said}\n'
+    text = limit(ONE.replace("burst = 1", f"burst = {burst}"))
     nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
 
     async def run() -> list[int]:
@@ -299,7 +306,7 @@ def test_without_the_store_each_node_keeps_to_its_part(stage: Stage, own_redis: 
             calls = [nodes[at % 2].play("shop", "text") for at in range(30)]
             return [one.status for one in await asyncio.gather(*calls)]
 
-    assert asyncio.run(run()).count(200) == 10
+    assert asyncio.run(run()).count(200) == passed
 
 
 @pytest.mark.slow

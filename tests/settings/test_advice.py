@@ -86,6 +86,52 @@ def test_messages_that_no_route_takes(
     assert [reason.partition(";")[0] for reason in reasons] == ([found] if found else [])
 
 
+REDIS = '[state]\nredis = "redis://127.0.0.1:6379/0"\n'
+LIMIT = '[[limit]]\nname = "one"\nper = "all"\n'
+RATE = 'rate = "9/s"\n'
+
+
+def test_a_fleet_that_does_not_say_how_many_it_is(settings_of: Load, shop: str) -> None:
+    """Its limits are divided by that number: without it each node has them whole."""
+    (problem,) = warnings(settings_of(shop + REDIS + LIMIT + RATE), cores=4)
+    assert problem.path == "state.nodes"
+    assert "how many" in problem.fix
+    assert paths(settings_of, f'{shop}{REDIS}{LIMIT}{RATE}action = "pace"\n') == ["state.nodes"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIMIT + RATE,
+        REDIS,
+        f"{REDIS}{LIMIT}concurrency = 5\n",
+        f"{REDIS}nodes = 1\n{LIMIT}{RATE}",
+        f"{REDIS}nodes = 3\n{LIMIT}{RATE}",
+    ],
+    ids=["no Redis", "no limit", "nothing divided", "a fleet of one", "said"],
+)
+def test_nothing_is_said_where_nothing_is_divided_or_it_is_known(
+    settings_of: Load, shop: str, text: str
+) -> None:
+    """Who has said that it is one node is not asked again."""
+    assert paths(settings_of, shop + text) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "nodes", "burst", "found"),
+    [(1, 3, 2, True), (1, 3, 3, False), (2, 2, 3, True), (2, 2, 4, False), (1, 1, 1, False)],
+)
+def test_a_pace_whose_burst_is_smaller_than_the_fleet(
+    settings_of: Load, shop: str, workers: int, nodes: int, burst: int, *, found: bool
+) -> None:
+    """Each worker delivers one at once at least, or it would deliver nothing."""
+    tables = f"[server]\nworkers = {workers}\n[state]\nnodes = {nodes}\n"
+    limit = f'{LIMIT}{RATE}burst = {burst}\naction = "pace"\n'
+    assert paths(settings_of, shop + tables + limit) == (["limit[0].burst"] if found else [])
+    rejecting = limit.replace("pace", "reject")
+    assert paths(settings_of, shop + tables + rejecting) == []
+
+
 def test_an_upstream_nobody_is_sent_to(settings_of: Load, shop: str) -> None:
     """Most likely its route was forgotten."""
     text = f'{shop}[upstream.a]\nnodes = "http://x"\n'

@@ -28,6 +28,7 @@ def warnings(settings: Settings, cores: int | None = None) -> list[Problem]:
     for name, account in settings.account.items():
         found += _account(f"account.{name}", account)
         found += _reach(name, account, settings.route)
+    found += _divided(settings)
     found += _unused(settings)
     found += _routes(settings.route)
     return found
@@ -36,6 +37,22 @@ def warnings(settings: Settings, cores: int | None = None) -> list[Problem]:
 def _workers(workers: int, cores: int) -> Iterator[Problem]:
     if workers > cores:
         yield Problem("server.workers", f"{workers} workers share {cores} cores")
+
+
+def _divided(settings: Settings) -> Iterator[Problem]:
+    """Find limits that a fleet would not keep, since each node takes more than its part of them."""
+    rated = [limit for limit in settings.limit if limit.rate]
+    if rated and settings.state.redis and settings.state.nodes is None:
+        reason = (
+            "gateways that share a Redis each take all of a limit that paces, and of any while it"
+            " is away: nothing tells them how many they are"
+        )
+        yield Problem("state.nodes", reason, "say how many share it, also if it is 1")
+    parts = settings.server.workers * settings.state.parts
+    for at, limit in enumerate(settings.limit):
+        if limit.action == "pace" and limit.burst is not None and limit.burst < parts:
+            reason = f"{parts} workers, of all nodes, deliver one each at once: {parts} together"
+            yield Problem(f"limit[{at}].burst", reason, f"set it to {parts} or more")
 
 
 def _account(path: str, account: Account) -> Iterator[Problem]:

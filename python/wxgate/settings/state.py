@@ -37,14 +37,20 @@ class State(Table, frozen=True, kw_only=True):
         ),
     ] = 100000
     nodes: Annotated[
-        int,
+        int | None,
         Meta(
             ge=1,
             le=10000,
-            description="Nodes that share the limits; each keeps to its part without a store.",
+            description="Nodes that share the limits, if not 1; without a store each has a part.",
+            examples=[2],
         ),
-    ] = 1
+    ] = None
     max_answers: Annotated[
         int,
         Meta(ge=0, le=17179869184, description="Bytes of answers kept for retries, per worker."),
     ] = 67108864
+
+    @property
+    def parts(self) -> int:
+        """Among how many nodes each limit is divided."""
+        return self.nodes or 1

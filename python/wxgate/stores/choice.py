@@ -58,13 +58,13 @@ def limits_for(generation: Generation, counters: Counters) -> Limits | None:
         return None
     state, workers = settings.state, settings.server.workers
     if workers == 1:
-        own = OwnLimits(state.max_limits, state.nodes)
+        own = OwnLimits(state.max_limits, state.parts)
         return Limits(settings.limit, generation.limit_rows, own, counters)
     # Imported here: sqlite3 costs 10 ms at the start.
     from wxgate.stores.limits import SharedLimits  # noqa: PLC0415
 
     path = Path(settings.journal.dir) / "limits.sqlite3"
-    shared = SharedLimits(path, state.max_limits, workers, state.nodes)
+    shared = SharedLimits(path, state.max_limits, workers, state.parts)
     return Limits(settings.limit, generation.limit_rows, shared, counters)
 
 
@@ -74,7 +74,7 @@ def pacing_for(generation: Generation, counters: Counters) -> Pacing | None:
         return None
     # Always each worker's part: what is delivered is counted nowhere but here.
     settings = generation.settings
-    limits = OwnLimits(settings.state.max_limits, settings.server.workers * settings.state.nodes)
+    limits = OwnLimits(settings.state.max_limits, settings.server.workers * settings.state.parts)
     return Pacing(
         generation.paces, limits, lambda row, passed: counters.limited(row, passed=passed)
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from wxcore import Limits as OwnLimits
 from wxcore import decide
@@ -13,7 +16,6 @@ from wxgate import private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from wxcore._wxcore import Received
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("wxgate.admit")
 _SCHEMA = "CREATE TABLE IF NOT EXISTS tat (key BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"
 _SWEEP_EVERY = 4096
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_HOUR_S = 3600
 
 
 class SharedLimits:
@@ -32,7 +36,7 @@ class SharedLimits:
 
     While the file fails, each worker counts for itself, with its part of every limit. Limits of
     concurrency are each worker's own. Times are microseconds of the machine's monotonic clock: what
-    the file holds may lie ahead after the machine was started anew, and costs a key one interval.
+    is in the file from before the machine was started anew means nothing, and is dropped.
     """
 
     def __init__(self, path: Path, capacity: int, workers: int, parts: int) -> None:
@@ -45,6 +49,7 @@ class SharedLimits:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(_SCHEMA)
+        self._drop_what_another_clock_wrote()
         self._open = OwnLimits(capacity)
         self._alone = OwnLimits(capacity, workers * parts)
         self._parts = parts
@@ -66,6 +71,15 @@ class SharedLimits:
     def leave(self, message: Received) -> None:
         """Free the places of an admitted message under limits of concurrency."""
         self._open.leave(message)
+
+    def _drop_what_another_clock_wrote(self) -> None:
+        """Or its keys would be over their limits for as long as the machine was up before."""
+        boot = _boot()
+        self._db.execute("BEGIN IMMEDIATE")
+        if self._db.execute("PRAGMA user_version").fetchone() != (boot,):
+            self._db.execute("DELETE FROM tat")
+            self._db.execute(f"PRAGMA user_version = {boot}")
+        self._db.execute("COMMIT")
 
     def _count(self, limits: Sequence[Limit], now: int) -> Denied | None:
         if not limits:
@@ -111,3 +125,13 @@ class SharedLimits:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _boot() -> int:
+    """Return a number that is another one once the machine, and so its clock, has started anew."""
+    try:
+        boot = _BOOT_ID.read_text()
+    except OSError:
+        # Not Linux: the hour in which the clock began. Taken for another one it costs a burst.
+        boot = str(round((time.time() - time.monotonic()) / _HOUR_S))
+    return crc32(boot.encode()) >> 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 import wxcore
@@ -20,14 +20,32 @@ _SENT = 1_714_112_445
 """What a message says of itself; it is the same in every try."""
 
 
+class Rule(NamedTuple):
+    """A limit of each user, as a ``[[limit]]`` with ``per = "openid"`` has it."""
+
+    name: str
+    rate: str | None = None
+    burst: int = 1
+    concurrency: int | None = None
+
+
 def message(number: int = 1, *, paid: bool = False) -> Received:
     """Return a push with this MsgId, sealed anew each time; a text, or of virtual payment.
 
     A text is remembered for a minute, what is ``paid`` for 25 hours.
     """
     kind = f"<MsgType>event</MsgType><Event>{_PAID}</Event>" if paid else "<MsgType>text</MsgType>"
+    return _received(number, "user", kind, ())
+
+
+def limited(number: int, *rules: Rule, user: str = "user") -> Received:
+    """Return a user's text with this MsgId, under these limits: a rule is known by its place."""
+    return _received(number, user, "<MsgType>text</MsgType>", rules)
+
+
+def _received(number: int, user: str, kind: str, rules: tuple[Rule, ...]) -> Received:
     xml = (
-        f"<xml><FromUserName>user</FromUserName><CreateTime>{_SENT}</CreateTime>{kind}"
+        f"<xml><FromUserName>{user}</FromUserName><CreateTime>{_SENT}</CreateTime>{kind}"
         f"<Content>hello</Content><MsgId>{number}</MsgId></xml>"
     )
     envelope = wxcore.Envelope(_TOKEN, _KEY, _APPID)
@@ -39,14 +57,14 @@ def message(number: int = 1, *, paid: bool = False) -> Received:
         "nonce": "n",
         "msg_signature": signature,
     }
-    received = _core().receive("shop", None, "POST", urlencode(query), [], body, now * 1000)
+    received = _core(rules).receive("shop", None, "POST", urlencode(query), [], body, now * 1000)
     if received.outcome != "event":
         raise ValueError(received.code)
     return received
 
 
-@cache
-def _core() -> Gateway:
+@lru_cache(maxsize=64)
+def _core(rules: tuple[Rule, ...]) -> Gateway:
     account = {
         "name": "shop",
         "kind": "official",
@@ -57,5 +75,7 @@ def _core() -> Gateway:
         "format": "xml",
         "max_age": 600,
     }
-    config = {"accounts": [account], "upstreams": [], "routes": [{"when": {}}]}
+    config: dict[str, object] = {"accounts": [account], "upstreams": [], "routes": [{"when": {}}]}
+    if rules:
+        config["limits"] = [{"per": "openid"} | rule._asdict() for rule in rules]
     return Gateway(json.dumps(config).encode())

@@ -39,6 +39,7 @@ class Frame:
         self.holder = holder
         self._lease = b"%d" % lease
         self._epoch = bulk(prefix + b"e")
+        self._clock = bulk(prefix + b"t")
         self._proposal = b""
         self.renew()
 
@@ -58,7 +59,8 @@ class Frame:
             kind_of.append(kinds.setdefault(terms, len(kinds) + 1))
         arguments = [self._proposal, self.holder, self._lease, *_runs(notes)]
         arguments += (b"%d" % len(claims), b"%d" % len(kinds), *kinds, bytes(kind_of))
-        count = 1 + len(keys) + len(limit_keys)
+        clock = self._clock if limit_keys else b""
+        count = 1 + len(keys) + len(limit_keys) + bool(clock)
         return b"".join(
             (
                 b"*%d%b" % (3 + count + len(arguments), SCRIPT.head),
@@ -66,6 +68,7 @@ class Frame:
                 self._epoch,
                 bulks(keys, self._claim_prefix),
                 bulks(limit_keys, self._limit_prefix),
+                clock,
                 bulks(arguments, b""),
                 b"\r\n",
             )

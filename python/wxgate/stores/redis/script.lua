@@ -5,7 +5,8 @@
 -- A claim is a text that expires: "L" or "P" with its holder while somebody has the message, before
 -- and after it is on a disk; "D" with the answer once it is done. Running twice changes nothing.
 --
--- KEYS  the epoch; one for each note; one for each claim; one for each limit, in the order of ARGV
+-- KEYS  the epoch; one for each note; one for each claim; one for each limit, in the order of ARGV;
+--       and, where there are limits, the clock
 -- ARGV  1 an epoch to begin with, if there is none; 2 the holder; 3 milliseconds of a lease
 --       4 how many runs of notes; for each: how many notes, their value, their milliseconds
 --       then how many claims
@@ -61,14 +62,23 @@ for kind = 1, tonumber(ARGV[at + 2]) do
 end
 local kind_of = ARGV[at + 3 + #kinds]
 local limit_at = key_at + claims
-local now
+local now, last, ahead
 local arrivals, changed = {}, {}
+local clock, limits_end = KEYS[#KEYS], #KEYS - 1
+local turned_back = false
 if #KEYS > limit_at then
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  last, ahead = string.match(redis.call('GET', clock) or '', '^(%d+) (%d+)$')
+  last, ahead = tonumber(last or 0), tonumber(ahead or 0)
+  now = tonumber(time[1]) * 1000000 + tonumber(time[2]) + ahead
+  if now < last then
+    -- It was set back, or is another server's: from here on it goes on from where it was. By the
+    -- time that it shows, keys would be over their limits until it has come there again.
+    ahead, now, turned_back = ahead + last - now, last, true
+  end
   -- Lua returns 8,000 values at once, at most.
-  for from = limit_at + 1, #KEYS, 1000 do
-    local known = redis.call('MGET', unpack(KEYS, from, math.min(from + 999, #KEYS)))
+  for from = limit_at + 1, limits_end, 1000 do
+    local known = redis.call('MGET', unpack(KEYS, from, math.min(from + 999, limits_end)))
     for i, arrival in ipairs(known) do
       arrivals[KEYS[from + i - 1]] = tonumber(arrival or 0)
     end
@@ -80,7 +90,7 @@ local function admitted(limits)
   local wait, rule = 0, nil
   for i, limit in ipairs(limits) do
     local key, tolerance = KEYS[limit_at + i], limit[2]
-    -- A clock set back, or a rule made stricter, costs a key one interval at most.
+    -- Where a rule was made stricter, who is over it is told one interval at most.
     local arrival = math.min(math.max(arrivals[key], now), now + tolerance + limit[1])
     arrivals[key] = arrival
     local early = arrival - tolerance - now
@@ -127,6 +137,9 @@ for i = 1, claims do
     letters[i] = 'a'
     more[#more + 1] = string.sub(found, 2)
   end
+end
+if turned_back or next(changed) then
+  redis.call('SET', clock, string.format('%.0f %.0f', now, ahead))
 end
 for key in pairs(changed) do
   local life = string.format('%.0f', math.ceil((arrivals[key] - now) / 1000) + 1000)

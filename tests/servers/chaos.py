@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import ssl
 
 _CHUNK = 64 * 1024
+_SIPS = 20
+"""Pieces a second in which a throttled direction passes on what it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,13 @@ class Manner:
     delay: float = 0.0
     """Seconds that a chunk waits. Chunks that follow wait behind it."""
     rate: float = 0.0
-    """Bytes a second; 0: as fast as they come."""
+    """Bytes a second, in small pieces, so that an answer trickles; 0: as fast as they come."""
     cut_at: int | None = None
     """Reset both sides once so many bytes of a connection went this way, and not one more."""
     silent: bool = False
     """Half-open: take bytes, pass on nothing."""
+    instead: bytes = b""
+    """What is passed on in the place of each chunk."""
 
 
 PLAIN = Manner()
@@ -129,13 +133,22 @@ class Chaos:
                 manner = getattr(self, way)
                 if manner.silent:
                     continue
+                chunk = manner.instead or chunk
                 ends = manner.cut_at is not None and passed + len(chunk) > manner.cut_at
                 if ends and manner.cut_at is not None:
                     chunk = chunk[: max(0, manner.cut_at - passed)]
                 passed += len(chunk)
-                target.write(chunk)
-                await target.drain()
+                await self._pour(chunk, target, way)
                 if ends:
                     return
-                if manner.rate:
-                    await asyncio.sleep(len(chunk) / manner.rate)
+
+    async def _pour(self, chunk: bytes, target: asyncio.StreamWriter, way: str) -> None:
+        """Pass a chunk on at the rate that holds by then: it may change on the way."""
+        while chunk:
+            rate = getattr(self, way).rate
+            size = max(1, round(rate / _SIPS)) if rate else len(chunk)
+            sip, chunk = chunk[:size], chunk[size:]
+            target.write(sip)
+            await target.drain()
+            if rate:
+                await asyncio.sleep(len(sip) / rate)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from wxgate.sim.demo.process import free_port
 
+from .access import OPEN
 from .server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from .access import Access
     from .flavour import Flavour
 
 SLOTS = 16384
@@ -22,23 +26,45 @@ _LOOK = 0.02
 class Cluster:
     """Three primaries that share the slots. A context manager."""
 
-    def __init__(self, flavour: Flavour, folder: Path, *options: str) -> None:
-        """Nothing is started yet."""
-        self.nodes = [
-            Server(
+    def __init__(
+        self,
+        flavour: Flavour,
+        folder: Path,
+        *options: str,
+        replicas: bool = False,
+        access: Access = OPEN,
+    ) -> None:
+        """Nothing is started yet; with ``replicas`` each primary has one, which takes over."""
+
+        def node(name: str) -> Server:
+            return Server(
                 flavour,
-                folder / str(n),
+                folder / name,
                 *("--cluster-enabled", "yes", "--cluster-port", str(free_port())),
-                *("--cluster-node-timeout", "1000", *options),
+                *("--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"),
+                # However long a replica has heard nothing: there is no other.
+                *("--cluster-replica-validity-factor", "0", *access.users, *options),
+                tls=access.tls,
+                password=access.password,
             )
-            for n in range(3)
-        ]
+
+        self.nodes = [node(str(n)) for n in range(3)]
+        self.replicas = [node(f"replica{n}") for n in range(3)] if replicas else []
 
     @property
     def url(self) -> str:
         """All its primaries."""
         places = ",".join(f"127.0.0.1:{one.port}" for one in self.nodes)
-        return f"redis+cluster://{places}"
+        return f"redis{'s' if self.nodes[0].tls else ''}+cluster://{places}"
+
+    @property
+    def everybody(self) -> list[Server]:
+        """Primaries and replicas."""
+        return [*self.nodes, *self.replicas]
+
+    def replica(self, node: Server) -> Server:
+        """The replica that a primary had at the start."""
+        return self.replicas[self.nodes.index(node)]
 
     def holder(self, slot: int) -> Server:
         """The primary that had a slot at the start."""
@@ -55,6 +81,8 @@ class Cluster:
 
     def move(self, slot: int, target: Server) -> None:
         """Give an empty slot to another primary, and tell everybody."""
+        # Else what the old one said before, and is heard only now, would take it back.
+        target.say("CLUSTER", "BUMPEPOCH")
         name = self.id(target)
         for node in (target, *(one for one in self.nodes if one is not target)):
             node.say("CLUSTER", "SETSLOT", slot, "NODE", name)
@@ -70,17 +98,27 @@ class Cluster:
             node.reset()
         self.until_ok()
 
-    def until_ok(self) -> None:
-        """Wait until all slots are served, as every node sees it."""
-        last = time.monotonic() + _PATIENCE
-        while not all(self._is_ok(node) for node in self.nodes):
-            assert time.monotonic() < last, f"no cluster within {_PATIENCE} s"
-            time.sleep(_LOOK)
+    def until_ok(self, without: Server | None = None) -> None:
+        """Wait until all slots are served, as every node sees it, but for one that is dead."""
+        for node in self.everybody:
+            if node is not without:
+                self._until(partial(self._is_ok, node))
+
+    def until_missed(self, dead: Server) -> None:
+        """Wait until the other primaries serve nothing, since nobody has a dead one's slots."""
+        for node in self.nodes:
+            if node is not dead:
+                self._until(partial(self._is_down, node))
+
+    def until_failed_over(self, dead: Server) -> None:
+        """Wait until a dead primary's replica has its slots, as everybody else sees it."""
+        self._until(lambda: self.replica(dead).say("ROLE")[0] == b"master")
+        self.until_ok(without=dead)
 
     def __enter__(self) -> Self:
         """Start the nodes, share out the slots, and introduce them to each other."""
         try:
-            for node in self.nodes:
+            for node in self.everybody:
                 node.start()
             for n, node in enumerate(self.nodes):
                 first, end = (
@@ -89,10 +127,11 @@ class Cluster:
                 )  # the last has what is left
                 node.say("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
                 node.say("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
-            for node in self.nodes[1:]:
+            for node in self.everybody[1:]:
                 bus = node.options[node.options.index("--cluster-port") + 1]
                 self.nodes[0].say("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
             self.until_ok()
+            self._replicate()
         except BaseException:
             self.__exit__()
             raise
@@ -100,10 +139,40 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         """Kill every node."""
-        for node in self.nodes:
+        for node in self.everybody:
             node.kill()
 
-    @staticmethod
-    def _is_ok(node: Server) -> bool:
+    def _replicate(self) -> None:
+        """Have replicas follow, and wait until whoever votes for one knows whose it is."""
+        for node, replica in zip(self.nodes, self.replicas, strict=False):
+            replica.say("CLUSTER", "REPLICATE", self.id(node))
+        for node, replica in zip(self.nodes, self.replicas, strict=False):
+            self._until(partial(self._follows, replica))
+            for other in self.nodes:
+                self._until(partial(self._knows_replica, other, self.id(node)))
+
+    def _is_ok(self, node: Server) -> bool:
         said: bytes = node.say("CLUSTER", "INFO")
-        return b"cluster_state:ok" in said and b"cluster_known_nodes:3" in said
+        known = b"cluster_known_nodes:%d" % len(self.everybody)
+        return b"cluster_state:ok" in said and known in said
+
+    @staticmethod
+    def _is_down(node: Server) -> bool:
+        said: bytes = node.say("CLUSTER", "INFO")
+        return b"cluster_state:fail" in said
+
+    @staticmethod
+    def _follows(replica: Server) -> bool:
+        found: dict[str, object] = replica.say("INFO", "replication")
+        return found.get("master_link_status") == "up"
+
+    @staticmethod
+    def _knows_replica(node: Server, primary: str) -> bool:
+        return bool(node.say("CLUSTER", "REPLICAS", primary))
+
+    @staticmethod
+    def _until(holds: Callable[[], bool]) -> None:
+        last = time.monotonic() + _PATIENCE
+        while not holds():
+            assert time.monotonic() < last, f"no cluster within {_PATIENCE} s"
+            time.sleep(_LOOK)

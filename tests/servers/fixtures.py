@@ -9,6 +9,7 @@ import pytest
 
 from . import flavour
 from .cluster import Cluster
+from .layouts import KINDS
 from .replicated import Replicated
 from .server import Server
 from .tls import Identity, identity
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .flavour import Flavour
+    from .layouts import Layout
 
     Servers = Callable[[Flavour], Server]
 
@@ -76,9 +78,12 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicated]:
-    """A primary, a replica and three Sentinels of this test alone."""
-    with Replicated(present(flavour.VALKEY_9), tmp_path_factory.mktemp("replicated")) as group:
+def replicated(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replicated]:
+    """A primary, a replica and three Sentinels of this test alone: Valkey 9, or what it names."""
+    which = present(flavour.named(getattr(request, "param", "valkey9")))
+    with Replicated(which, tmp_path_factory.mktemp("replicated")) as group:
         yield group
 
 
@@ -100,3 +105,27 @@ def redis_cluster(shared_cluster: Cluster) -> Cluster:
 def tls_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     """A certificate for 127.0.0.1."""
     return identity(tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture(
+    scope="module",
+    params=[one for one in KINDS if one.flavour in FLAVOURS],
+    ids=lambda one: one.name,
+)
+def shared_layout(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    tls_identity: Identity,
+) -> Iterator[Layout]:
+    """Several servers, for the tests of a module that ask for them, one kind after the other."""
+    present(request.param.flavour)
+    layout = request.param.up(tmp_path_factory.mktemp("layout"), tls_identity)
+    with layout.group:
+        yield layout
+
+
+@pytest.fixture
+def each_layout(shared_layout: Layout) -> Layout:
+    """Every Cluster and every group under Sentinels, running and empty."""
+    shared_layout.reset()
+    return shared_layout

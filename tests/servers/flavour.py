@@ -121,3 +121,8 @@ REDIS_7 = Flavour(
     _DEBIAN / "usr/lib/lib",
 )
 ALL = (VALKEY_9, VALKEY_8, REDIS_8, REDIS_7)
+
+
+def named(name: str) -> Flavour:
+    """Return the flavour of a name."""
+    return next(one for one in ALL if one.name == name)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 import redis
 
+from .access import OPEN
 from .server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .access import Access
     from .flavour import Flavour
 
 MASTER = "wx"
@@ -26,20 +28,31 @@ class Sentinel(Server):
     """One that watches, and elects a new primary with the others."""
 
     def __init__(self, flavour: Flavour, folder: Path, watched: Server, *more: str) -> None:
-        """Watch a primary; it writes what it learns into its own file."""
-        super().__init__(flavour, folder)
+        """Watch a primary; it writes what it learns into its own file.
+
+        It is spoken to as the primary is, by TLS and with a password or not.
+        """
+        super().__init__(flavour, folder, tls=watched.tls, password=watched.password)
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / f"sentinel-{self.port}.conf"
         lines = [
-            f"port {self.port}",
+            *self._own(),
             "bind 127.0.0.1",
             f"dir {folder}",
             f"sentinel monitor {MASTER} 127.0.0.1 {watched.port} 2",
             f"sentinel down-after-milliseconds {MASTER} {_DOWN_AFTER_MS}",
             f"sentinel failover-timeout {MASTER} 3000",
+            *([f"sentinel auth-pass {MASTER} {self.password}"] if self.password else []),
             *more,
         ]
         self._file.write_text("\n".join(lines) + "\n")
+
+    def _own(self) -> list[str]:
+        """How it is spoken to itself; the others take its password for theirs."""
+        lines = [f"requirepass {self.password}"] if self.password else []
+        if self.tls is None:
+            return [f"port {self.port}", *lines]
+        return ["port 0", f"tls-port {self.port}", "tls-replication yes", *self.tls.lines, *lines]
 
     def _arguments(self) -> tuple[str, ...]:
         return (str(self._file), "--sentinel")
@@ -48,24 +61,28 @@ class Sentinel(Server):
 class Replicated:
     """Two servers and three Sentinels. A context manager."""
 
-    def __init__(self, flavour: Flavour, folder: Path, *options: str) -> None:
+    def __init__(
+        self, flavour: Flavour, folder: Path, *options: str, access: Access = OPEN
+    ) -> None:
         """Nothing is started yet."""
-        # The first full copy must not wait for more replicas to come.
-        quick = ("--repl-diskless-sync-delay", "0", *options)
-        self.primary = Server(flavour, folder / "primary", *quick)
-        self.replica = Server(
-            flavour,
-            folder / "replica",
-            *quick,
-            *("--replicaof", f"127.0.0.1 {self.primary.port}"),
-        )
-        self.sentinels = [Sentinel(flavour, folder / str(n), self.primary) for n in range(3)]
+
+        def server(name: str, *more: str) -> Server:
+            # The first full copy must not wait for more replicas to come.
+            quick = ("--repl-diskless-sync-delay", "0", *access.users, *options, *more)
+            return Server(flavour, folder / name, *quick, tls=access.tls, password=access.password)
+
+        self.primary = server("primary")
+        self.replica = server("replica", "--replicaof", f"127.0.0.1 {self.primary.port}")
+        self.sentinels = [
+            Sentinel(flavour, folder / str(n), self.primary, *access.sentinel_users)
+            for n in range(3)
+        ]
 
     @property
     def url(self) -> str:
         """The Sentinels, and the name of what they watch."""
         places = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
-        return f"redis+sentinel://{places}/{MASTER}/0"
+        return f"redis{'s' if self.primary.tls else ''}+sentinel://{places}/{MASTER}/0"
 
     def master(self) -> int:
         """The port of the primary, as the Sentinels have it."""

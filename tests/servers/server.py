@@ -37,13 +37,20 @@ class Server:
     """A server that keeps nothing on disk unless it is told to. Also a context manager."""
 
     def __init__(
-        self, flavour: Flavour, folder: Path, *options: str, tls: Identity | None = None
+        self,
+        flavour: Flavour,
+        folder: Path,
+        *options: str,
+        tls: Identity | None = None,
+        password: str = "",
     ) -> None:
         """Choose a free port; ``options`` are those of the program's command line.
 
-        With ``tls`` it speaks nothing else, if the program was built with it.
+        With ``tls`` it speaks nothing else, if the program was built with it. The ``password`` is
+        the default user's: of tests, and of servers towards each other.
         """
         self.tls = tls
+        self.password = password
         self.flavour = flavour
         self.folder = folder
         self.options = options
@@ -88,10 +95,12 @@ class Server:
 
     def _arguments(self) -> tuple[str, ...]:
         base = ("--bind", "127.0.0.1", "--dir", str(self.folder), "--enable-debug-command", "yes")
+        known = ("--requirepass", self.password, "--masterauth", self.password)
+        rest = (*base, *_WITHOUT_DISK, *(known if self.password else ()))
         if self.tls is None:
-            return ("--port", str(self.port), *base, *_WITHOUT_DISK)
-        encrypted = ("--port", "0", "--tls-port", str(self.port), *self.tls.options)
-        return (*encrypted, *base, *_WITHOUT_DISK)
+            return ("--port", str(self.port), *rest)
+        among_them = ("--tls-replication", "yes", "--tls-cluster", "yes")
+        return ("--port", "0", "--tls-port", str(self.port), *self.tls.options, *among_them, *rest)
 
     def until_answering(self) -> None:
         """Wait until it answers anything at all."""
@@ -116,6 +125,8 @@ class Server:
         """A client for the test's own use; close it."""
         if self.tls is not None:
             more = {"ssl": True, "ssl_ca_certs": str(self.tls.certificate), **more}
+        if self.password:
+            more = {"password": self.password, **more}
         never = Retry(NoBackoff(), 0)
         return redis.Redis(host="127.0.0.1", port=self.port, protocol=2, retry=never, **more)
 

@@ -104,3 +104,22 @@ def test_the_proxy_delays_cuts_and_goes_silent(redis_server: Server) -> None:
                 assert await exchange(chaos.port)
 
     asyncio.run(run())
+
+
+def test_the_proxy_trickles(redis_server: Server) -> None:
+    """Piece by piece, each after its time, and all of it; at once when it is calm again."""
+
+    async def run() -> None:
+        async with Chaos(redis_server.port) as chaos:
+            chaos.down = Manner(rate=20)
+            reader, writer = await asyncio.open_connection("127.0.0.1", chaos.port)
+            writer.write(PING)
+            loop = asyncio.get_running_loop()
+            said, started = await reader.readexactly(1), loop.time()
+            said += await reader.readexactly(3)
+            assert loop.time() - started >= 2 / 20
+            chaos.calm()
+            assert said + await reader.readexactly(len(PONG) - 4) == PONG
+            writer.transport.abort()
+
+    asyncio.run(run())

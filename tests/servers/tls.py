@@ -32,6 +32,14 @@ class Identity:
         )
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """The same in a Sentinel's own file."""
+        words = self.options
+        return tuple(
+            f"{name[2:]} {value}" for name, value in zip(words[::2], words[1::2], strict=True)
+        )
+
+    @property
     def context(self) -> ssl.SSLContext:
         """What has a proxy speak it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

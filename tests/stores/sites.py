@@ -7,6 +7,7 @@ import mmap
 import time
 from typing import TYPE_CHECKING, Self
 
+from wxcore import Limits as Counted
 from wxcore import SharedClaims as Table
 from wxcore._wxcore import Claims
 from wxgate.settings.redis import Redis, RedisUrl
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from servers.server import Server
+    from wxcore._wxcore import Received
 
 PATIENCE = 10.0
 
@@ -164,6 +166,26 @@ class RedisSite(Clock):
         """Close."""
         for node in self.nodes:
             await node.aclose()
+
+
+class NodeLimits:
+    """What a gateway counts by itself, for its claims."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._counted = Counted(100)
+
+    def admit(self, message: Received) -> tuple[int, int] | None:
+        """Ask all limits."""
+        return self._counted.admit(message, time.monotonic_ns() // 1000)
+
+    def enter(self, message: Received) -> tuple[int, int] | None:
+        """Ask those of concurrency."""
+        return self._counted.enter(message, time.monotonic_ns() // 1000)
+
+    def leave(self, message: Received) -> None:
+        """Free a place."""
+        self._counted.leave(message)
 
 
 async def until(holds: Any, patience: float = PATIENCE) -> None:

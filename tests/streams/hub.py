@@ -65,9 +65,9 @@ def messages(numbers: Iterable[int], keys: int = 10) -> list[Message]:
     return [Message(number, f"user{number % keys}") for number in numbers]
 
 
-def place(url: str) -> RedisPlace:
-    """Where a server is."""
-    return RedisPlace(url=RedisUrl.parse(url))
+def place(where: str | RedisPlace) -> RedisPlace:
+    """Where a server is: for an address, who needs no name."""
+    return RedisPlace(url=RedisUrl.parse(where)) if isinstance(where, str) else where
 
 
 @dataclass
@@ -107,11 +107,16 @@ class Hub:
 
 @asynccontextmanager
 async def hub(
-    url: str, *, partitions: int = 4, keep: float = 0.0, within: float = 5.0
+    where: str | RedisPlace,
+    *,
+    partitions: int = 4,
+    keep: float = 0.0,
+    within: float = 5.0,
+    reader: str | RedisPlace = "",
 ) -> AsyncIterator[Hub]:
-    """A stream on the server at ``url``."""
-    client = connect(place(url), 5.0)
-    runner = Runner(place(url), within)
+    """A stream on a server; ``reader`` is how to look behind it, if not as its sink does."""
+    client = connect(place(reader or where), 5.0)
+    runner = Runner(place(where), within)
     sink = StreamSink(ROOT, runner, partitions=partitions, keep=keep)
     one = Hub(client, runner, sink, partitions)
     sink.open(one.recall)

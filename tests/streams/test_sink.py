@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from servers.chaos import Chaos, Manner
 from wxgate.errors import SinkRetryError
+from wxgate.sinks import stream
 from wxgate.streams.append import LostError, append
 from wxgate.streams.ledger import Ledger
 from wxgate.work.share import Share
@@ -184,6 +185,44 @@ def test_a_cut_in_the_middle_of_a_call_loses_nothing(redis_server: Server, size:
     assert asyncio.run(scene()) == {f"id{number}" for number in range(1, 25)}
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_line_that_trickles_loses_nothing(redis_server: Server, way: str) -> None:
+    """Too slow for an answer in time: half a call was none, of a whole one nobody knows."""
+
+    async def scene() -> tuple[Counter[str], list[int]]:
+        async with Chaos(redis_server.port) as chaos, hub(chaos.url, within=0.5) as one:
+            await one.put(messages(range(1, 5)))
+            setattr(chaos, way, Manner(rate=50))
+            with pytest.raises(SinkRetryError, match="no answer in time"):
+                await one.put(messages(range(5, 25)))
+            chaos.calm()
+            chaos.cut()
+            await one.put(messages(range(5, 25)))
+            return Counter(await one.ids()), one.recalled
+
+    ids, recalled = asyncio.run(scene())
+    assert set(ids) == {f"id{number}" for number in range(1, 25)}
+    assert max(ids.values()) <= (1 if way == "up" else 2)
+    assert recalled == [], "something was taken for lost"
+
+
+def test_a_line_that_is_slow_but_in_time_is_waited_for(redis_server: Server) -> None:
+    """Nothing is sent twice, and nobody hangs up."""
+
+    async def scene() -> tuple[Counter[str], int]:
+        async with Chaos(redis_server.port) as chaos, hub(chaos.url, within=30.0) as one:
+            await one.put(messages(range(1, 5)))
+            chaos.up, chaos.down = Manner(rate=20_000), Manner(rate=200)
+            await one.put(messages(range(5, 25)))
+            chaos.calm()
+            accepted = chaos.accepted
+            return Counter(await one.ids()), accepted
+
+    ids, accepted = asyncio.run(scene())
+    assert ids == Counter(f"id{number}" for number in range(1, 25))
+    assert accepted == 1
+
+
 def _refusing(server: Server, how: str) -> None:
     match how:
         case "OOM":
@@ -247,6 +286,29 @@ def test_in_a_cluster_partitions_are_spread_over_the_primaries(redis_cluster: Cl
     assert len(holders) == 3
     assert len(before) == 200
     assert sorted(int(id_[2:]) for id_ in after) == list(range(1, 301))
+
+
+def test_in_a_cluster_a_batch_is_one_call_for_each_partition(
+    redis_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a slot: however many of its messages the batch has."""
+    # A look at the stream would be calls too.
+    monkeypatch.setattr(stream, "_FIRST_LOOK", 3600.0)
+
+    def calls() -> int:
+        found = [one.say("INFO", "commandstats") for one in redis_cluster.nodes]
+        return sum(int(one.get("cmdstat_evalsha", {"calls": 0})["calls"]) for one in found)
+
+    async def scene() -> tuple[int, int]:
+        async with hub(redis_cluster.url, partitions=8) as one:
+            # Whoever has a slot is known from here on, and knows the script.
+            await one.put(messages(range(1, 101), keys=100))
+            before = calls()
+            await one.put(messages(range(101, 201), keys=100))
+            return calls() - before, sum(map(bool, await one.entries()))
+
+    made, touched = asyncio.run(scene())
+    assert made == touched == 8
 
 
 def test_a_loss_beyond_the_journal_is_said(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from streams.hub import Hub
+    from wxgate.settings.redis import RedisPlace
     from wxgate.work.entry import Entry
 
 LEASE = 0.6
@@ -24,11 +25,13 @@ PATIENT = 5.0
 """Where two share and nobody dies: a machine with more to do must not make it look as if."""
 
 
-def consumer(url: str, name: str, *, group: str = "workers", lease: float = LEASE) -> Consumer:
+def consumer(
+    where: str | RedisPlace, name: str, *, group: str = "workers", lease: float = LEASE
+) -> Consumer:
     """A consumer, not started."""
     return Consumer(
-        connect(place(url), 5.0),
-        Waiting(connect(place(url), 5.0 + BLOCK)),
+        connect(place(where), 5.0),
+        Waiting(connect(place(where), 5.0 + BLOCK)),
         root=ROOT,
         group=group,
         name=name,
@@ -38,9 +41,11 @@ def consumer(url: str, name: str, *, group: str = "workers", lease: float = LEAS
 
 
 @asynccontextmanager
-async def working(url: str, name: str = "a", **more: str | float) -> AsyncIterator[Consumer]:
+async def working(
+    where: str | RedisPlace, name: str = "a", **more: str | float
+) -> AsyncIterator[Consumer]:
     """A consumer, from joining to leaving."""
-    one = consumer(url, name, **more)  # type: ignore[arg-type]
+    one = consumer(where, name, **more)  # type: ignore[arg-type]
     one.start()
     try:
         yield one

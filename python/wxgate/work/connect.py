@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostError
+from redis.exceptions import RedisClusterException
 
 if TYPE_CHECKING:
     from wxgate.settings.redis import RedisPlace
@@ -21,14 +22,15 @@ class _Telling:
     """A client for which a connection that is lost is always a ``redis.ConnectionError``.
 
     uvloop raises a ``RuntimeError`` where something is written to one that is closed, and redis-py
-    lets it through: when a server is restarted just as a connection to it is made.
+    lets it through: when a server is restarted just as a connection to it is made. And of a Cluster
+    of which nobody can be reached redis-py raises what is no ``redis.RedisError``.
     """
 
     async def execute_command(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401 (redis-py's)
         """Send a command. Raises ``redis.RedisError``."""
         try:
             return await super().execute_command(*words, **options)  # type: ignore[misc]
-        except RuntimeError as error:
+        except (RuntimeError, RedisClusterException) as error:
             raise LostError(str(error)) from error
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wxcore._wxcore import Received
 
     from wxgate.admit import Admission, Claimed
+    from wxgate.deadlines import Tasks
     from wxgate.flight import Answer, Flight, Waits
     from wxgate.flights import Flights
     from wxgate.generation import Generation
@@ -32,6 +33,8 @@ _NEVER_UNREAD = {"pay", "pay_v2", "wecom_suite", "component", "partner"}
 """Kinds of accounts whose calls are money, tickets and authorisations, or what partners ask."""
 _FOR_THE_REST_S = 1.0
 """Of the time of a stop: for answers to go out, deliveries to end, files to be closed."""
+_SLOW_S = 0.25
+"""After which it is the caller that a body waits for: it is queued for nothing here."""
 _GLANCE_S = 0.02
 """How often a try looks whether another worker has its answer; only while one is on its way."""
 
@@ -62,11 +65,14 @@ class Pipeline:
         self._turnstile = turnstile
         self._shares = Shares()
         self._loop = asyncio.get_running_loop()
-        self.reading = tasks(self._loop, generation.settings.server.body_timeout)
+        self._slow: set[asyncio.Task[object]] = set()
+        """Those whose bodies do not come."""
+        self.reading = self._bodies(generation.settings.server.body_timeout)
         """Bodies that are being read."""
         self._waiting: dict[float, Waits] = {}
         """Of each budget, who waits."""
         turnstile.shed = self._shed
+        self._core = generation.core
         self.apply(generation)
         self._stopping = stopping
         self._closing = False
@@ -86,6 +92,7 @@ class Pipeline:
         One step of the loop: no request sees half of it.
         """
         self.generation = generation
+        generation.core.warm_as(self._core)
         self._core = generation.core
         self._flights.apply(generation.core)
         self._budgets = generation.budgets
@@ -99,7 +106,7 @@ class Pipeline:
         self._shares.resize(server.max_in_flight, alone=generation.is_for_one)
         self.max_body = server.max_body
         if server.body_timeout != self.reading.seconds:
-            self.reading = tasks(self._loop, server.body_timeout)
+            self.reading = self._bodies(server.body_timeout)
 
     @property
     def draining(self) -> bool:
@@ -118,8 +125,24 @@ class Pipeline:
         return None if shedder.asked or not shedder.refuses(path) else shedder.answer
 
     def has_read(self) -> None:
-        """Note that a request has been read, or cannot be."""
-        self._turnstile.shedder.begin()
+        """Note that the current request has been read, or cannot be."""
+        if self._slow and (task := asyncio.current_task(self._loop)) in self._slow:
+            self._slow.discard(task)
+        else:
+            self._turnstile.shedder.begin()
+
+    def _bodies(self, seconds: float) -> Tasks:
+        return tasks(self._loop, seconds, (_SLOW_S, self._is_slow))
+
+    def _is_slow(self, task: asyncio.Task[object]) -> None:
+        """Count a request no more among those that wait to be read.
+
+        A caller's slowness is no queue of ours: bodies that never come would have all others
+        refused.
+        """
+        if task not in self._slow:
+            self._slow.add(task)
+            self._turnstile.shedder.begin()
 
     async def answer(
         self,

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ from wxgate.dispatch import Board, NodeBoard
 from wxgate.errors import TakenError
 from wxgate.gateway import Gateway
 from wxgate.history import SIZE, History
+from wxgate.listener import serve_with_bounds
 from wxgate.muster import Muster
 from wxgate.respawn import RespawningServer
 from wxgate.rows import Rows
@@ -245,6 +247,14 @@ class _Server(RespawningServer):
     """Granian's, which tells the family of a stop at once."""
 
     family: _Family
+
+    def _spawn_worker(  # type: ignore[override]  # as MPServer's, which its base differs from
+        self,
+        idx: int,
+        target: Any,  # noqa: ANN401
+        callback_loader: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return super()._spawn_worker(idx, partial(serve_with_bounds, target), callback_loader)
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Hear a stop in the parent; a second one says that there is no more time."""

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from . import keeper as keepers
 from .shim import compile_shim
 
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Iterator
     from pathlib import Path
 
     from _pytest.mark import ParameterSet
 
+    from .keeper import Keeper
     from .shim import Call
 
 
@@ -29,6 +32,20 @@ def row(request: pytest.FixtureRequest) -> str:
     """The name of a run, with its parameters: with the seed it says everything."""
     name: str = request.node.name
     return name.removeprefix("test_")
+
+
+@pytest.fixture
+def keeper(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Keeper]:
+    """A place for claims that a test may kill, of the kind that it names; see ``keeper.py``."""
+    with keepers.keeper(request.param, tmp_path_factory.mktemp("keeper")) as one:
+        yield one
+
+
+def kept_by(*kinds: str | ParameterSet) -> pytest.MarkDecorator:
+    """Run a row with each of these kinds of ``keeper``."""
+    return pytest.mark.parametrize("keeper", kinds, indirect=True)
 
 
 def slow(value: object) -> ParameterSet:

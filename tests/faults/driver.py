@@ -24,6 +24,8 @@ PATIENCE = 5.0
 """WeChat's: seconds until a try counts as unanswered. The one deadline here that is not ours."""
 _IDLE = 3.0
 """Seconds after which a kept connection is not used again; the gateway closes them after 5."""
+HOT = f"o{0:027d}"
+"""The user of whom a load may have more than of others."""
 _OK = 200
 
 
@@ -35,6 +37,8 @@ class Load:
     """Messages a second, on average; they come as a Poisson process."""
     seconds: float = 1.0
     users: int = 100
+    hot: float = 0.0
+    """Share of messages that are all of one user, beside what he has as one of many."""
     asks: float = 0.2
     """Share of messages whose route waits for an answer."""
     events: float = 0.1
@@ -123,7 +127,8 @@ class Driver:
         chance = random.Random(self._seed + load.draw) if load.draw else self._random  # noqa: S311
         while (at := at + chance.expovariate(load.rate)) < load.seconds:
             number, self._next = self._next, self._next + 1
-            user = f"o{chance.randrange(load.users):027d}"
+            is_hot = load.hot and chance.random() < load.hot
+            user = HOT if is_hot else f"o{chance.randrange(load.users):027d}"
             is_event = chance.random() < load.events
             asks = not is_event and chance.random() < load.asks
             again = chance.random() < load.duplicates
@@ -157,15 +162,15 @@ class Driver:
             await asyncio.sleep(due.again_after)
             await self._try(due)
 
-    async def _try(self, due: Due) -> bool:
-        """Seal and send once; return whether WeChat is satisfied."""
+    async def _try(self, due: Due, line: Line | None = None) -> bool:
+        """Seal and send once, over a ``line`` or any; return whether WeChat is satisfied."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        player = self.players[(due.said.number + due.said.tries) % len(self.players)]
+        player = self._player(due)
         due.said.tries += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                status, body = await self._exchange(player, due.message)
+                status, body = await self._exchange(player, due.message, line)
         except TimeoutError:
             self.books.silent.append(due.said.number)
             return False
@@ -178,6 +183,10 @@ class Driver:
         finally:
             self.books.slowest = max(self.books.slowest, loop.time() - started)
         return self._note(due, player, Answer(status, body, loop.time() - started))
+
+    def _player(self, due: Due) -> Player:
+        """Who makes the next try."""
+        return self.players[(due.said.number + due.said.tries) % len(self.players)]
 
     def _note(self, due: Due, player: Player, answer: Answer) -> bool:
         self.books.statuses[answer.status] += 1
@@ -192,8 +201,10 @@ class Driver:
         due.said.replies.append(str(reading.reply.get("Content", reading.text)))
         return True
 
-    async def _exchange(self, player: Player, message: Message) -> tuple[int, bytes]:
-        line = await self._line()
+    async def _exchange(
+        self, player: Player, message: Message, line: Line | None
+    ) -> tuple[int, bytes]:
+        line = line or await self._line()
         try:
             answer = await line.exchange(written(player.call(message, int(time.time()))))
         except BaseException:
@@ -213,3 +224,34 @@ class Driver:
                 return line
             line.close()
         return await Line.open(self._port)
+
+
+class Regulars(Driver):
+    """A WeChat that keeps the connections that it has opened first, as long as they are open."""
+
+    def __init__(self, player: Player, port: int, seed: str) -> None:
+        """Not connected yet."""
+        super().__init__(player, port, seed)
+        self._kept: asyncio.Queue[Line] = asyncio.Queue()
+
+    async def connect(self, count: int) -> None:
+        """Open so many."""
+        for _ in range(count):
+            self._kept.put_nowait(await Line.open(self._port))
+
+    async def _exchange(
+        self, player: Player, message: Message, line: Line | None
+    ) -> tuple[int, bytes]:
+        """Take them in turn: one that is not used for long is closed by the gateway."""
+        line = line or await self._kept.get()
+        try:
+            if not line.is_open:
+                line = await Line.open(self._port)
+            return await line.exchange(written(player.call(message, int(time.time()))))
+        finally:
+            self._kept.put_nowait(line)
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        while not self._kept.empty():
+            self._kept.get_nowait().close()

@@ -7,11 +7,13 @@ import random
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from . import oracle
 from .driver import Driver, Load
 from .gateway import Gateway, Setup
+from .line import Line
 from .oracle import Bounds, Outage
 from .sink import Sink
 from .stand import CONCURRENCY, IN_FLIGHT, SEED, now, record
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from wxgate.sim.player import Player
 
-    from .line import Line
+    from .books import Said
 
 STORMY = Load(rate=250, seconds=10**6, duplicates=0.4, duplicates_within=0.3)
 """Four messages in ten are sent once more, as a rule to another gateway."""
@@ -43,6 +45,16 @@ class Anywhere(Driver):
         super().__init__(player, ports[0], seed)
         self._ports = ports
         self._choice = random.Random(f"{seed}/ports")  # noqa: S311 (a run that can be repeated)
+
+    async def at_once(self, load: Load, copies: int) -> Said:
+        """Send copies of the first message of a load, all at the same moment, to all in turn."""
+        lines = [await Line.open(port) for port in islice(cycle(self._ports), copies)]
+        due = next(self.schedule(load))
+        self.books.said[due.said.number] = due.said
+        due.said.first_sent = now()
+        await asyncio.gather(*(self._try(due, line) for line in lines))
+        self.close()
+        return due.said
 
     async def _line(self) -> Line:
         """Keep no connection: the next try goes elsewhere."""

@@ -182,8 +182,8 @@ class Gateway:
 
         self.config.write_text(text)
 
-    def player(self, *, newest: bool = False) -> Player:
-        """WeChat's part towards the account; under its ``newest`` keys, or the current ones."""
+    def player(self, *, newest: bool = False, name: str = "shop") -> Player:
+        """WeChat's part towards an account; under the ``newest`` keys, or the current ones."""
         # The configuration names its secrets relative to where the gateway is started.
         with contextlib.chdir(self.folder):
             settings = load(self.config)
@@ -194,7 +194,7 @@ class Gateway:
                 account, token=account.token[::-1], aes_key=account.aes_key[::-1]
             )
             settings = msgspec.structs.replace(settings, account={"shop": turned})
-        return cast(settings, "shop")
+        return cast(settings, name)
 
     async def start(self) -> None:
         """Start, and wait until it answers. Raises ``AssertionError`` with its log if it ends."""

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from .conftest import slow
-from .driver import Load
+from .driver import HOT, Load
 from .oracle import Bounds
 from .sink import OK, Arrival, Manner, Mode, Sink
 from .stand import CONCURRENCY, Stand, stand
@@ -263,5 +263,53 @@ def test_d8_hot_partition(row: str, tmp_path: Path) -> None:
             for one in shelves[1:]:
                 on.sink.shelf.add(one)
             await on.end(Bounds(ordered=False))
+
+    uvloop.run(run())
+
+
+HALF = Load(rate=2000, seconds=0.6, asks=0.0, events=0.5, duplicates=0.0, users=1000)
+"""Half of it are events: more than can be open at once, so that every node has all it may have."""
+SLOW_NODE = Mode(delay=0.1)
+
+
+def test_d8_half_of_the_load_is_one_keys(row: str, tmp_path: Path) -> None:
+    """No node gets more than a quarter over its share, and each user's messages stay in order."""
+
+    async def run() -> None:
+        # A text has no such field: it goes where its user's go.
+        more = f'hash = "field:Event"\nspill = {SPILL}\n'
+        async with nodes(row, tmp_path, more=more) as (on, all_of_them):
+            got = [0] * NODES
+
+            def noting(at: int, _: Arrival) -> Mode:
+                got[at] += 1
+                return SLOW_NODE
+
+            for at, sink in enumerate(all_of_them):
+                sink.choose = partial(noting, at)
+            await on.driver.run(HALF)
+            await on.drained()
+            factor = max(got) * NODES / sum(got)
+            on.hold(factor <= SPILL * (1 + 1 / CONCURRENCY), f"{got}: {factor:.2f} of its share")
+            await on.end()
+
+    uvloop.run(run())
+
+
+def test_d8_half_of_the_load_is_one_users(row: str, tmp_path: Path) -> None:
+    """His wait for each other, as their order demands; nobody else's wait for his."""
+    seen: list[Arrival] = []
+
+    async def run() -> None:
+        async with nodes(row, tmp_path, more=f"spill = {SPILL}\n") as (on, all_of_them):
+            for sink in all_of_them:
+                sink.choose = lambda one: (seen.append(one), Mode(delay=0.02))[1]  # type: ignore[func-returns-value]
+            await on.driver.run(replace(HALF, rate=500, seconds=0.6, hot=0.5))
+            await on.drained()
+            his = [HOT in one.key for one in seen]
+            last = max(at for at, is_his in enumerate(his) if not is_his)
+            behind = sum(his[last:])
+            on.hold(behind > sum(his) / 2, f"others' last came when {behind} of his were left")
+            await on.end()
 
     uvloop.run(run())

@@ -12,7 +12,7 @@ import uvloop
 from servers.chaos import Chaos, Manner
 
 from . import mutants
-from .conftest import slow
+from .conftest import kept_by, slow
 from .fleet import HASTY, PATIENT, STORMY, fleet
 from .stand import now
 
@@ -21,37 +21,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from servers.replicated import Replicated
-    from servers.server import Server
 
     from .fleet import Fleet
+    from .keeper import Keeper
 
 pytestmark = pytest.mark.timeout(150)
 
+OTHERS = tuple(map(slow, ("redis8", "redis7", "valkey8", "cluster-valkey9", "cluster-redis7")))
+"""Where a row is played besides, but not every time."""
 SETTLE_S = 1.0
 """For what a fault leaves behind: tries that began in it, and duplicates that follow them."""
 
 
-def under(
-    row: str, folder: Path, redis: str, fault: Callable[[Fleet], Awaitable[None]], size: int = 2
-) -> None:
+def under(row: str, folder: Path, redis: str, fault: Callable[[Fleet], Awaitable[None]]) -> None:
     """Have something happen under load; then all must be well again."""
+    uvloop.run(undergo(row, folder, redis, fault))
 
-    async def run() -> None:
-        async with fleet(row, folder, redis, size=size) as on:
-            await on.until_modes("shared")
-            sending = asyncio.create_task(on.driver.send(STORMY))
-            await asyncio.sleep(0.7)  # a load before the fault
-            since = now()
-            await fault(on)
-            await on.until_modes("shared")
-            on.note_doubtful(since)
-            await asyncio.sleep(SETTLE_S)
-            sending.cancel()
-            await on.driver.finish()
-            await calm(on)
-            await on.end()
 
-    uvloop.run(run())
+async def undergo(
+    row: str, folder: Path, redis: str, fault: Callable[[Fleet], Awaitable[None]]
+) -> None:
+    """The same, for those who have a loop already."""
+    async with fleet(row, folder, redis) as on:
+        await on.until_modes("shared")
+        sending = asyncio.create_task(on.driver.send(STORMY))
+        await asyncio.sleep(0.7)  # a load before the fault
+        since = now()
+        await fault(on)
+        await on.until_modes("shared")
+        on.note_doubtful(since)
+        await asyncio.sleep(SETTLE_S)
+        sending.cancel()
+        await on.driver.finish()
+        await calm(on)
+        await on.end()
 
 
 async def calm(on: Fleet) -> None:
@@ -67,11 +70,12 @@ async def calm(on: Fleet) -> None:
 
 
 @pytest.mark.parametrize("size", [2, slow(3)])
-def test_c0_each_message_once(row: str, tmp_path: Path, redis_server: Server, size: int) -> None:
+@kept_by("valkey9", slow("cluster-redis8"), *OTHERS)
+def test_c0_each_message_once(row: str, tmp_path: Path, keeper: Keeper, size: int) -> None:
     """Without a fault nothing is delivered twice, whoever is asked and however soon."""
 
     async def run() -> None:
-        async with fleet(row, tmp_path, redis_server.url, size=size, budget=PATIENT) as on:
+        async with fleet(row, tmp_path, keeper.url, size=size, budget=PATIENT) as on:
             await on.until_modes("shared")
             await on.driver.run(replace(STORMY, seconds=1.5))
             await on.driver.run(replace(HASTY, seconds=1.5))
@@ -80,29 +84,33 @@ def test_c0_each_message_once(row: str, tmp_path: Path, redis_server: Server, si
     uvloop.run(run())
 
 
-def test_c1_killed(row: str, tmp_path: Path, own_redis: Server) -> None:
-    """It dies, and comes back with nothing."""
+@kept_by("valkey9", "cluster-redis8", *OTHERS)
+def test_c1_killed(row: str, tmp_path: Path, keeper: Keeper) -> None:
+    """It dies, and comes back with nothing; a Cluster serves nothing meanwhile."""
 
     async def fault(on: Fleet) -> None:
-        own_redis.kill()
+        keeper.server.kill()
         await on.until_modes("alone", "merging")
         await asyncio.sleep(0.7)  # how long it is gone
-        own_redis.start()
+        await keeper.until_missed()
+        keeper.server.start()
+        await keeper.until_back()
 
-    under(row, tmp_path, own_redis.url, fault)
+    under(row, tmp_path, keeper.url, fault)
 
 
 @pytest.mark.slow_faults
-def test_c1_down_at_the_start(row: str, tmp_path: Path, own_redis: Server) -> None:
+@kept_by("valkey9", "cluster-redis8", *OTHERS)
+def test_c1_down_at_the_start(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """The gateways start without it."""
-    own_redis.kill()
+    keeper.server.kill()
 
     async def run() -> None:
-        async with fleet(row, tmp_path, own_redis.url) as on:
+        async with fleet(row, tmp_path, keeper.url) as on:
             since = now()
             await on.driver.run(replace(STORMY, seconds=0.7))
             assert await on.modes() == ["alone", "alone"]
-            own_redis.start()
+            keeper.server.start()
             await on.until_modes("shared")
             on.note_doubtful(since)
             await calm(on)
@@ -111,26 +119,30 @@ def test_c1_down_at_the_start(row: str, tmp_path: Path, own_redis: Server) -> No
     uvloop.run(run())
 
 
-def test_c2_paused(row: str, tmp_path: Path, own_redis: Server) -> None:
+@kept_by("valkey9", "redis8", slow("cluster-redis8"), *OTHERS[1:])
+def test_c2_paused(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """It stops answering, and goes on where it was."""
 
     async def fault(on: Fleet) -> None:
-        own_redis.pause()
+        keeper.server.pause()
         try:
             await on.until_modes("alone", "merging")
             await asyncio.sleep(0.7)  # how long it is stopped
+            await keeper.until_missed()
         finally:
-            own_redis.resume()
+            keeper.server.resume()
+        await keeper.until_back()
 
-    under(row, tmp_path, own_redis.url, fault)
+    under(row, tmp_path, keeper.url, fault)
 
 
-def test_c3_flushed(row: str, tmp_path: Path, own_redis: Server) -> None:
+@kept_by("valkey9", slow("cluster-redis8"), *OTHERS)
+def test_c3_flushed(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """It forgets everything, again and again."""
 
     async def fault(on: Fleet) -> None:
         for count in range(1, 4):
-            own_redis.say("FLUSHALL")
+            keeper.server.say("FLUSHALL")
             for gateway in on.gateways:
 
                 async def noticed(gateway: object = gateway, count: int = count) -> bool:
@@ -140,10 +152,11 @@ def test_c3_flushed(row: str, tmp_path: Path, own_redis: Server) -> None:
                 await gateway.until(noticed)
             await on.until_modes("shared")
 
-    under(row, tmp_path, own_redis.url, fault)
+    under(row, tmp_path, keeper.url, fault)
 
 
 @pytest.mark.slow_faults
+@pytest.mark.parametrize("replicated", ["valkey9", "redis8", "redis7"], indirect=True)
 def test_c4_failover(row: str, tmp_path: Path, replicated: Replicated) -> None:
     """Its replica lags, and becomes the primary."""
 
@@ -159,37 +172,40 @@ def test_c4_failover(row: str, tmp_path: Path, replicated: Replicated) -> None:
 
 
 @pytest.mark.slow_faults
-def test_c5_made_a_replica(row: str, tmp_path: Path, own_redis: Server) -> None:
+@kept_by("valkey9", "redis8", "redis7", "valkey8")
+def test_c5_made_a_replica(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """READONLY; and NOSCRIPT, which nobody notices."""
 
     async def fault(on: Fleet) -> None:
-        own_redis.say("SCRIPT", "FLUSH")
-        own_redis.say("REPLICAOF", "127.0.0.1", "1")
+        keeper.server.say("SCRIPT", "FLUSH")
+        keeper.server.say("REPLICAOF", "127.0.0.1", "1")
         await on.until_modes("alone", "merging")
-        own_redis.say("REPLICAOF", "NO", "ONE")
+        keeper.server.say("REPLICAOF", "NO", "ONE")
 
-    under(row, tmp_path, own_redis.url, fault)
+    under(row, tmp_path, keeper.url, fault)
 
 
 @pytest.mark.slow_faults
-def test_c6_full(row: str, tmp_path: Path, own_redis: Server) -> None:
+@kept_by("valkey9", "cluster-redis8", *OTHERS)
+def test_c6_full(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """OOM, until there is room."""
 
     async def fault(on: Fleet) -> None:
-        own_redis.configure(maxmemory=1)
+        keeper.server.configure(maxmemory=1)
         await on.until_modes("alone", "merging")
         await asyncio.sleep(0.5)  # how long it is full
-        own_redis.configure(maxmemory=0)
+        keeper.server.configure(maxmemory=0)
 
-    under(row, tmp_path, own_redis.url, fault)
+    under(row, tmp_path, keeper.url, fault)
 
 
-def test_c7_cut(row: str, tmp_path: Path, redis_server: Server) -> None:
+@kept_by("valkey9", slow("redis8"), slow("redis7"))
+def test_c7_cut(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """Connections end at any byte, all the time."""
 
     async def run() -> None:
         async with (
-            Chaos(redis_server.port) as chaos,
+            Chaos(keeper.server.port) as chaos,
             fleet(row, tmp_path, chaos.url, budget=PATIENT) as on,
         ):
             await on.until_modes("shared")
@@ -216,13 +232,14 @@ def test_c7_cut(row: str, tmp_path: Path, redis_server: Server) -> None:
 @pytest.mark.parametrize(
     ("size", "kills"), [(2, 3), pytest.param(3, 30, marks=pytest.mark.slow_faults)]
 )
+@kept_by("valkey9", slow("redis8"), slow("cluster-redis8"))
 def test_c0_gateways_are_killed(
-    row: str, tmp_path: Path, redis_server: Server, size: int, kills: int
+    row: str, tmp_path: Path, keeper: Keeper, size: int, kills: int
 ) -> None:
     """What one had in hand when it died, another takes; what it had recorded, it delivers."""
 
     async def run() -> None:
-        one = fleet(row, tmp_path, redis_server.url, size=size, budget=PATIENT, patience=120.0)
+        one = fleet(row, tmp_path, keeper.url, size=size, budget=PATIENT, patience=120.0)
         async with one as on:
             await on.until_modes("shared")
             sending = asyncio.create_task(on.driver.send(replace(STORMY, retry_after=0.6)))
@@ -238,14 +255,15 @@ def test_c0_gateways_are_killed(
 
 
 @pytest.mark.parametrize("mutant", mutants.IN_A_FLEET)
+@kept_by("valkey9", slow("redis8"), slow("cluster-redis8"))
 def test_a_fleet_that_does_not_share_is_reported(
-    row: str, tmp_path: Path, redis_server: Server, mutant: str
+    row: str, tmp_path: Path, keeper: Keeper, mutant: str
 ) -> None:
     """Else these rows prove nothing."""
     command = (sys.executable, mutants.__file__, mutant, "serve")
 
     async def run() -> None:
-        one = fleet(row, tmp_path, redis_server.url, budget=PATIENT, command=command)
+        one = fleet(row, tmp_path, keeper.url, budget=PATIENT, command=command)
         async with one as on:
             await on.until_modes("shared")
             await on.driver.run(replace(STORMY, seconds=0.7, duplicates=1.0, duplicates_within=5.0))

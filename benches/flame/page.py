@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flame import waits
 from table import table
 
 _HEAD = """\
@@ -30,6 +31,7 @@ def section(seen: dict[str, Any] | None) -> str:
         + _LOOP
         + _shares("the loop's thread", seen["parts"], cpu * loop)
         + _PICTURE
+        + (waits.section(seen["waits"]) if "waits" in seen else "")
     )
 
 

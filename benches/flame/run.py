@@ -1,8 +1,9 @@
 """Profile the gateway's worker under a steady load: ``make bench-profile``.
 
 perf says on which threads and in which libraries a message's CPU is spent, py-spy for what of our
-own. Writes ``plots/flame.svg``, ``results.json`` and its part of ``RESULTS.md``; ``--show`` prints
-that part and writes only the picture.
+own; clocks at each station say what it waits for at half of what goes through. Writes
+``plots/flame.svg``, ``results.json`` and its part of ``RESULTS.md``; ``--show`` prints that part
+and writes only the picture.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import kept
 from flame.draw import draw
 from flame.page import section
 from flame.stacks import by_part, by_thread, folded
+from flame.waits import waits
 from servers.flavour import VALKEY_9
 from servers.server import Server
 from wxgate.bench import usage
@@ -52,10 +54,12 @@ def main() -> None:
             sys.exit(f"NO PROFILE WAS TAKEN: {program} is not here")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "gateway").mkdir()
+        for one in ("gateway", "timed"):
+            (folder / one).mkdir()
         with Server(VALKEY_9, folder) as server:
             cpu, pid = asyncio.run(_taken(str(spy), f"{server.url}/0", folder))
-        seen = kept.stamp() | {"connections": _CONNECTIONS, "cpu": cpu}
+            waited = asyncio.run(waits(f"{server.url}/0", folder / "timed"))
+        seen = kept.stamp() | {"connections": _CONNECTIONS, "cpu": cpu, "waits": waited}
         seen |= _read(folder / _RAW, folder / _SAMPLES, pid)
     if args.show:
         sys.stdout.write(section(seen))

@@ -649,6 +649,9 @@ class Received:
     def rules(self) -> list[int]:
         """The indexes of all limits that it falls under."""
     @property
+    def takes_places(self) -> bool:
+        """Whether a limit of concurrency is among them."""
+    @property
     def prescribed(self) -> bool:
         """Whether the answer is prescribed, whatever the destinations say."""
 
@@ -670,13 +673,12 @@ class Limits:
     def __new__(cls, capacity: int, parts: int = 1) -> Self: ...
     def admit(self, message: Received, now: int) -> tuple[int, int] | None:
         """Let a message pass all its limits; else which rule denies it, and for how many µs."""
-    def enter(self, message: Received, now: int) -> tuple[int, int] | None:
-        """Have a message take its places under limits of concurrency alone; as ``admit``.
-
-        That its rates let it pass elsewhere is noted, for when these limits have to decide alone.
-        """
+    def hold(self, message: Received) -> tuple[int, int] | None:
+        """Have a message take its places under limits of concurrency, all or none; as ``admit``."""
+    def note(self, message: Received, now: int) -> None:
+        """Note that its rates let it pass elsewhere, for when these limits have to decide alone."""
     def leave(self, message: Received) -> None:
-        """Free the places of an admitted message under limits of concurrency."""
+        """Free the places of a message under limits of concurrency."""
     def acquire(
         self, limits: Sequence[tuple[bytes, int, int, int]], now: int
     ) -> tuple[int, int] | None:

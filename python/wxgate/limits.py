@@ -30,11 +30,14 @@ class Store(Protocol):
     def admit(self, message: Received, now: int) -> Denied | None:
         """Let a message pass all its limits, or none: then, which denies it."""
 
-    def enter(self, message: Received, now: int) -> Denied | None:
-        """Have it take its places under limits of concurrency alone; its rates were seen to."""
+    def hold(self, message: Received) -> Denied | None:
+        """Have it take its places under limits of concurrency, all or none: then, which is full."""
+
+    def note(self, message: Received, now: int) -> None:
+        """Note that its rates let it pass elsewhere, for when this store has to decide alone."""
 
     def leave(self, message: Received) -> None:
-        """Free the places of an admitted message under limits of concurrency."""
+        """Free the places of a message under limits of concurrency."""
 
 
 class Limits:
@@ -61,22 +64,28 @@ class Limits:
 
     def admit(self, message: Received) -> Denied | None:
         """Let a message that is new pass; or return what denies it, having used up nothing."""
-        return self._counted(message, self._store.admit(message, _now()))
-
-    def enter(self, message: Received) -> Denied | None:
-        """Do so with limits of concurrency alone: the store that nodes share saw to the rates."""
-        return self._counted(message, self._store.enter(message, _now()))
-
-    def _counted(self, message: Received, denied: Denied | None) -> Denied | None:
+        denied = self._store.admit(message, _now())
         if denied is None:
-            rows = self._rows
-            # A message that was received before a reload may name a rule that is gone.
-            self._counters.passed([rows[rule] for rule in message.rules if rule < len(rows)])
+            self._count(message)
         return denied
 
+    def hold(self, message: Received) -> Denied | None:
+        """Have it take its places alone, before a store that nodes share sees to its rates."""
+        return self._store.hold(message)
+
+    def note(self, message: Received) -> None:
+        """Note that it passes: that store has let it, and it has its places."""
+        self._store.note(message, _now())
+        self._count(message)
+
     def leave(self, message: Received) -> None:
-        """Note that an admitted message is answered."""
+        """Note that it has its places no more: it is answered, or was not to be taken."""
         self._store.leave(message)
+
+    def _count(self, message: Received) -> None:
+        rows = self._rows
+        # A message that was received before a reload may name a rule that is gone.
+        self._counters.passed([rows[rule] for rule in message.rules if rule < len(rows)])
 
     def absorbs(self, denied: Denied) -> bool:
         """Count what a rule denies; return whether it has that acknowledged all the same."""

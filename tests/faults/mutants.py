@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wxcore._wxcore import Received
+    from wxgate.stores import Denied
 
 _SUCCESS = (200, "text/plain", b"success")
 
@@ -121,9 +122,9 @@ def forget_to_confirm() -> None:
 def ask_nobody_else() -> None:
     """Decide alone, although the store is there."""
 
-    def ask(self: Exchange, message: Received) -> asyncio.Future[Any]:
+    def ask(self: Exchange, message: Received, full: Denied | None = None) -> asyncio.Future[Any]:
         future = asyncio.get_running_loop().create_future()
-        future.set_result(self._owner.alone(message))
+        future.set_result(self._owner.alone(message, full))
         return future
 
     Exchange.ask = ask  # type: ignore[method-assign]

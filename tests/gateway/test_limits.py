@@ -159,6 +159,43 @@ def test_so_many_are_answered_at_once(stage: Stage) -> None:
     asyncio.run(run())
 
 
+def test_what_finds_no_place_uses_up_no_rate_of_all_nodes(
+    stage: Stage, redis_server: Server
+) -> None:
+    """Once there is one again, the rest of the rate is still there."""
+    few = '[[limit]]\nname = "few"\nper = "account"\nconcurrency = 1\n'
+    state = f'[state.redis]\nurl = "{redis_server.url}"\nbudget = 1.0\n'
+    theatre = stage(limit(ONE.replace("burst = 1", "burst = 3") + few + state))
+    going, stopped = asyncio.Event(), asyncio.Event()
+
+    @theatre.gateway.on("shop", type="text")
+    async def answer(event: Event) -> str:
+        del event
+        going.set()
+        await stopped.wait()
+        return "done"
+
+    async def run() -> None:
+        async with theatre.gateway:
+            store = theatre.state.stores.shared
+            assert store is not None
+            assert store.is_shared
+            first = asyncio.create_task(theatre.play("shop", "text"))
+            await going.wait()
+            for _ in range(5):
+                assert (await theatre.play("shop", "text")).status == 503
+            stopped.set()
+            await first
+            statuses = [(await theatre.play("shop", "text")).status for _ in range(3)]
+            assert statuses == [200, 200, 503]
+            shown = theatre.state.counters.render()
+            assert 'wxgate_limit_denied_total{limit="few"} 5' in shown
+            assert 'wxgate_limit_denied_total{limit="one"} 1' in shown
+            assert 'wxgate_limit_passed_total{limit="few"} 3' in shown
+
+    asyncio.run(run())
+
+
 def test_workers_of_a_machine_count_together(crew: Crew) -> None:
     """However the messages fall on them, no more pass than the limit says."""
     workers = crew(limit(ONE.replace("burst = 1", "burst = 7")))

@@ -158,9 +158,12 @@ class _Steady:
         denied: Denied | None = self._limits.admit(message, _microseconds())
         return denied
 
-    def enter(self, message: Received) -> Denied | None:
-        denied: Denied | None = self._limits.enter(message, _microseconds())
+    def hold(self, message: Received) -> Denied | None:
+        denied: Denied | None = self._limits.hold(message)
         return denied
+
+    def note(self, message: Received) -> None:
+        self._limits.note(message, _microseconds())
 
     def leave(self, message: Received) -> None:
         self._limits.leave(message)

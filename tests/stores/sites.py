@@ -179,9 +179,13 @@ class NodeLimits:
         """Ask all limits."""
         return self._counted.admit(message, time.monotonic_ns() // 1000)
 
-    def enter(self, message: Received) -> tuple[int, int] | None:
+    def hold(self, message: Received) -> tuple[int, int] | None:
         """Ask those of concurrency."""
-        return self._counted.enter(message, time.monotonic_ns() // 1000)
+        return self._counted.hold(message)
+
+    def note(self, message: Received) -> None:
+        """Count what the server has let pass."""
+        self._counted.note(message, time.monotonic_ns() // 1000)
 
     def leave(self, message: Received) -> None:
         """Free a place."""

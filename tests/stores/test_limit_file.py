@@ -58,3 +58,16 @@ def test_a_system_that_numbers_no_starts_goes_by_when_its_clock_began(
     assert ask(path, range(3, 5), 1000 * HOUR) == [False, False]
     monkeypatch.setattr("time.monotonic", lambda: 3_600.0)
     assert ask(path, range(5, 8), HOUR) == [True, True, False]
+
+
+def test_places_are_taken_alone_where_rates_are_counted_elsewhere(tmp_path: Path) -> None:
+    """By nodes that share a store: then the file is not asked, and nothing of it used up."""
+    worker = SharedLimits(tmp_path / "limits.sqlite3", 1_000, 2, 1)
+    few = Rule("few", "1/h", concurrency=1)
+    first, second = limited(1, few), limited(2, few)
+    assert worker.hold(first) is None
+    worker.note(first, HOUR)
+    assert worker.hold(second) == worker.admit(second, HOUR) == (0, 1_000_000)
+    worker.leave(first)
+    assert worker.admit(second, HOUR) is None
+    worker.close()

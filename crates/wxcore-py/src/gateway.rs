@@ -17,7 +17,7 @@ use wxcore::route::HashKeys;
 use wxcore::time::UnixMillis;
 
 use crate::convert::{config_error, random};
-use crate::limits::{LimitRow, rows};
+use crate::limits::{LimitRow, rows, take_places};
 
 fn read(config: &[u8]) -> Result<Config, Vec<ConfigError>> {
     // serde's text may quote a value, and values may be secrets: only the place is told.
@@ -459,6 +459,12 @@ impl Received {
     #[getter]
     fn rules(&self) -> PyResult<Vec<usize>> {
         Ok(self.delivery()?.limits.iter().map(|one| one.rule).collect())
+    }
+
+    /// Whether a limit of concurrency is among them.
+    #[getter]
+    fn takes_places(&self) -> PyResult<bool> {
+        Ok(take_places(&self.delivery()?.limits))
     }
 
     /// Whether the answer is prescribed, whatever the destinations say.

@@ -23,6 +23,11 @@ pub(crate) fn rows(py: Python<'_>, limits: &[Limit]) -> Vec<LimitRow> {
     limits.iter().filter_map(row).collect()
 }
 
+/// Whether any of them is one of concurrency.
+pub(crate) fn take_places(limits: &[Limit]) -> bool {
+    limits.iter().any(|one| one.concurrency.is_some())
+}
+
 fn gcra(interval: i64, tolerance: i64) -> PyResult<Gcra> {
     Gcra::from_parts(interval, tolerance)
         .ok_or_else(|| PyValueError::new_err("interval or tolerance: out of range"))
@@ -75,21 +80,29 @@ impl Limits {
         Ok(denied.map(|denied| (denied.rule, denied.retry_after)))
     }
 
-    /// Has a message take its places under limits of concurrency alone, as `admit`; that its rates
-    /// let it pass elsewhere is noted.
-    fn enter(&self, message: &Received, now: i64) -> PyResult<Option<(usize, i64)>> {
+    /// Has a message take its places under limits of concurrency, all or none: `None`, or as `admit`.
+    fn hold(&self, message: &Received) -> PyResult<Option<(usize, i64)>> {
         let limits = &message.delivery()?.limits;
-        if limits.is_empty() {
+        if !take_places(limits) {
             return Ok(None);
         }
-        let denied = self.locked().enter(limits, now).err();
+        let denied = self.locked().hold(limits).err();
         Ok(denied.map(|denied| (denied.rule, denied.retry_after)))
     }
 
-    /// An admitted message is answered: frees its places under limits of concurrency.
+    /// Notes that rates let a message pass elsewhere.
+    fn note(&self, message: &Received, now: i64) -> PyResult<()> {
+        let limits = &message.delivery()?.limits;
+        if !limits.is_empty() {
+            self.locked().note(limits, now);
+        }
+        Ok(())
+    }
+
+    /// Frees the places that a message has under limits of concurrency.
     fn leave(&self, message: &Received) -> PyResult<()> {
         let limits = &message.delivery()?.limits;
-        if limits.iter().any(|one| one.concurrency.is_some()) {
+        if take_places(limits) {
             self.locked().leave(limits);
         }
         Ok(())

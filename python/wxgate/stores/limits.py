@@ -57,19 +57,22 @@ class SharedLimits:
 
     def admit(self, message: Received, now: int) -> Denied | None:
         """Let a message pass all its limits at ``now`` (µs), or none: then, which denies it."""
-        if denied := self._open.enter(message, now):
+        if denied := self.hold(message):
             return denied
         denied = self._count(message.limits, now)
         if denied:
-            self._open.leave(message)
+            self.leave(message)
         return denied
 
-    def enter(self, message: Received, now: int) -> Denied | None:
-        """Have it take its places under limits of concurrency alone; its rates were seen to."""
-        return self._open.enter(message, now)
+    def hold(self, message: Received) -> Denied | None:
+        """Have it take its places under limits of concurrency, all or none: then, which is full."""
+        return self._open.hold(message)
+
+    def note(self, message: Received, now: int) -> None:
+        """Forget that its rates let it pass elsewhere: workers that are alone begin anew."""
 
     def leave(self, message: Received) -> None:
-        """Free the places of an admitted message under limits of concurrency."""
+        """Free the places of a message under limits of concurrency."""
         self._open.leave(message)
 
     def _drop_what_another_clock_wrote(self) -> None:

@@ -210,6 +210,21 @@ class LimitsConformance:
 
         self._run(run, nodes=1)
 
+    def test_what_a_limit_of_concurrency_denies_uses_up_no_rate(self) -> None:
+        """All or none here as well: and it is new when it comes again."""
+
+        async def run(play: _Play) -> None:
+            few = Rule("few", concurrency=1)
+            first = await play.taken(few)
+            for _ in range(5):
+                assert (await play.denial(_SLOW, few))[0] == 1
+            play.leave(first)
+            for _ in range(3):
+                play.leave(await play.taken(_SLOW, few))
+            assert (await play.denial(_SLOW, few))[0] == 0
+
+        self._run(run, nodes=1)
+
     def _run(self, test: Callable[[_Play], Awaitable[None]], nodes: int = 3) -> None:
         async def run() -> None:
             async with self.site() as site:

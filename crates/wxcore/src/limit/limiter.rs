@@ -88,13 +88,12 @@ impl Limiter {
         Ok(())
     }
 
-    /// Has a message take its places under limits of concurrency. Whether its rates let it pass was
-    /// decided elsewhere; that it did is noted, for when this limiter has to decide alone.
+    /// Has a message take its places under limits of concurrency, all or none. Whether its rates let
+    /// it pass is decided elsewhere.
     ///
     /// # Errors
-    /// [`Denied`], as [`Self::admit`].
-    pub fn enter(&mut self, limits: &[Limit], now: i64) -> Result<(), Denied> {
-        self.make_room(now);
+    /// [`Denied`], with the first rule that has no place.
+    pub fn hold(&mut self, limits: &[Limit]) -> Result<(), Denied> {
         if let Some(full) = limits.iter().find(|one| self.is_full(one)) {
             return Err(Denied {
                 rule: full.rule,
@@ -102,16 +101,23 @@ impl Limiter {
             });
         }
         for limit in limits {
-            if let Some(gcra) = limit.rate {
-                let noted = gcra.divided(self.parts).note(self.tat(&limit.key), now);
-                self.put(&limit.key, noted);
-            }
             self.occupy(limit);
         }
         Ok(())
     }
 
-    /// Frees the places that an admitted message had under limits of concurrency.
+    /// Notes that rates let a message pass elsewhere, for when this limiter has to decide alone.
+    pub fn note(&mut self, limits: &[Limit], now: i64) {
+        self.make_room(now);
+        for limit in limits {
+            if let Some(gcra) = limit.rate {
+                let noted = gcra.divided(self.parts).note(self.tat(&limit.key), now);
+                self.put(&limit.key, noted);
+            }
+        }
+    }
+
+    /// Frees the places that a message has under limits of concurrency.
     pub fn leave(&mut self, limits: &[Limit]) {
         for limit in limits.iter().filter(|one| one.concurrency.is_some()) {
             if let Some(count) = self.open.get_mut(&*limit.key) {
@@ -319,16 +325,41 @@ mod tests {
     #[test]
     fn what_passed_elsewhere_is_known_when_this_one_is_alone() {
         let mut limiter = Limiter::new(100, 1);
-        let limits = [limit(0, "x", Some((1_000, 3)), Some(5))];
-        assert!(limiter.enter(&limits, 0).is_ok() && limiter.enter(&limits, 0).is_ok());
+        let limits = [limit(0, "x", Some((1_000, 3)), None)];
+        limiter.note(&limits, 0);
+        limiter.note(&limits, 0);
         assert_eq!(limiter.admit(&limits, 0), Ok(()));
         assert!(limiter.admit(&limits, 0).is_err());
-        assert!(limiter.enter(&limits, 0).is_ok() && limiter.enter(&limits, 0).is_ok());
+        limiter.note(&limits, 0);
+        limiter.note(&limits, 0);
+        assert_eq!(limiter.len(), 1);
+    }
+
+    #[test]
+    fn places_are_held_all_or_none_and_no_rate_is_asked() {
+        let mut limiter = Limiter::new(100, 1);
+        let (wide, narrow) = (
+            limit(0, "x", Some((1_000, 1)), Some(3)),
+            limit(1, "x", None, Some(1)),
+        );
+        let both = [wide.clone(), narrow.clone()];
+        assert_eq!(limiter.hold(&both), Ok(()));
         let full = Denied {
-            rule: 0,
+            rule: 1,
             retry_after: 1_000_000,
         };
-        assert_eq!(limiter.enter(&limits, 0), Err(full));
+        for _ in 0..5 {
+            assert_eq!(limiter.hold(&both), Err(full));
+        }
+        assert!(limiter.is_empty());
+        let wide = [wide];
+        assert!(limiter.hold(&wide).is_ok() && limiter.hold(&wide).is_ok());
+        assert!(limiter.hold(&wide).is_err());
+        limiter.leave(&wide);
+        limiter.leave(&wide);
+        limiter.leave(&both);
+        assert!(limiter.open.is_empty());
+        assert_eq!(limiter.admit(&both, 0), Ok(()));
     }
 
     #[test]

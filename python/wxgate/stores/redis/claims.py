@@ -42,12 +42,16 @@ class Limits(Protocol):
         """Let a new message pass them all, or say which denies it."""
         ...
 
-    def enter(self, message: Received) -> Denied | None:
-        """The same with those alone that no store counts: how many messages are open here."""
+    def hold(self, message: Received) -> Denied | None:
+        """Have it take the places that no store counts, of how many messages are open here."""
+        ...
+
+    def note(self, message: Received) -> None:
+        """Note that a message that has its places was let pass elsewhere."""
         ...
 
     def leave(self, message: Received) -> None:
-        """Note that an admitted message is open no more."""
+        """Note that a message has its places no more."""
         ...
 
 
@@ -127,7 +131,7 @@ class RedisClaims:
         if held is not True:
             return held
         if self._exchange.in_use:
-            return self._exchange.ask(message)
+            return self._exchange.ask(message, self._hold(message))
         self.tally.decided_alone += 1
         return True
 
@@ -181,10 +185,15 @@ class RedisClaims:
         notes = [(key, pending, until - now) for key, until in self._unfinished.items()]
         return [note for note in notes if note[2] > 0]
 
-    def verdict(self, message: Received, letter: int, more: bytes) -> Held | Denied:
+    def verdict(
+        self, message: Received, letter: int, more: bytes, full: Denied | None
+    ) -> Held | Denied:
         """Take note of what the script said of a message."""
         if letter == _NEW:
-            return self._counted(message, self.limits.enter(message) if self.limits else None)
+            if full is None and self.limits is not None:
+                self.limits.note(message)
+            return self._decided(message, full)
+        self._release(message, full)
         if letter in {_ANSWERED, _DONE}:
             until = _now() + message.lifetime
             self.local.restore(message.claim_key, until, more)
@@ -195,21 +204,37 @@ class RedisClaims:
         rule, _, wait = more.partition(b":")
         return int(rule), int(wait)
 
-    def alone(self, message: Received) -> Held | Denied:
+    def alone(self, message: Received, full: Denied | None) -> Held | Denied:
         """Decide on a message that is new here."""
-        return self._counted(message, self.limits.admit(message) if self.limits else None)
+        # Its places are free for this one turn: nobody else can have them before it does.
+        self._release(message, full)
+        return self._decided(message, self.limits.admit(message) if self.limits else None)
 
-    def _counted(self, message: Received, denied: Denied | None) -> Held | Denied:
+    def unheard(self, message: Received, full: Denied | None) -> None:
+        """Give a message back whose sender has hung up while it was asked for."""
+        self._release(message, full)
+        self.abandon(message)
+
+    def _decided(self, message: Received, denied: Denied | None) -> Held | Denied:
         if denied is None:
             return True
         self.abandon(message)
         return denied
 
-    def unheard(self, message: Received, *, counted: bool) -> None:
-        """Give a message back whose sender has hung up while it was asked for."""
-        if counted and self.limits is not None:
+    def _hold(self, message: Received) -> Denied | None:
+        """Have a message take its places before it is known whether it is new.
+
+        Once the script has counted its rates, it would be too late to find none. Which limit is
+        full, where one is: then it may still be known elsewhere.
+        """
+        if self.limits is None or not message.takes_places:
+            return None
+        return self.limits.hold(message)
+
+    def _release(self, message: Received, full: Denied | None) -> None:
+        """Free what ``_hold`` has taken: nothing, if that found a limit full."""
+        if full is None and self.limits is not None and message.takes_places:
             self.limits.leave(message)
-        self.abandon(message)
 
     def failed(self, reason: str, notes: Iterable[Note]) -> None:
         """Go on alone, and look for the way back."""

@@ -52,19 +52,21 @@ class Owner(Protocol):
         """None if nothing is limited."""
         ...
 
-    def verdict(self, message: Received, letter: int, more: bytes) -> Held | Denied:
-        """Take note of what the script said of a message, and say what that means."""
+    def verdict(
+        self, message: Received, letter: int, more: bytes, full: Denied | None
+    ) -> Held | Denied:
+        """Take note of what the script said of a message, and say what that means.
+
+        ``full`` is what it was asked for with, here and in the following.
+        """
         ...
 
-    def alone(self, message: Received) -> Held | Denied:
+    def alone(self, message: Received, full: Denied | None) -> Held | Denied:
         """Decide without the server on a message that is new here."""
         ...
 
-    def unheard(self, message: Received, *, counted: bool) -> None:
-        """Note that a message is ours, and that nobody is there any more to take it.
-
-        ``counted`` says whether limits have already let it pass.
-        """
+    def unheard(self, message: Received, full: Denied | None) -> None:
+        """Note that a message is ours, and that nobody is there any more to take it."""
         ...
 
     def failed(self, reason: str, notes: Iterable[Note]) -> None:
@@ -106,17 +108,17 @@ class Exchange:
         self.in_use = True
         self._beat = self._loop.call_later(_BEAT_S, self._look)
 
-    def ask(self, message: Received) -> asyncio.Future[Held | Denied]:
-        """Ask for a message that is new here."""
+    def ask(self, message: Received, full: Denied | None = None) -> asyncio.Future[Held | Denied]:
+        """Ask for a message that is new here: without its limits, if one is ``full`` already."""
         run = self._next or self._begin()
         if not run.is_due:
             self._due(run)
         future: asyncio.Future[Held | Denied] = self._loop.create_future()
-        if self._owner.limits is None:
+        if self._owner.limits is None or full is not None:
             run.claims.append((message.claim_key, (), b""))
         else:
             run.claims.append((message.claim_key, message.limit_keys, message.limit_terms))
-        run.asks.append((future, message))
+        run.asks.append((future, message, full))
         if run.is_full:
             self._flush()
         return future
@@ -227,26 +229,26 @@ class Exchange:
 
     def _give(self, run: Run, letters: bytes, more: list[bytes]) -> None:
         rest, limited = iter(more), self._owner.limits is not None
-        for (future, message), letter in zip(run.asks, letters, strict=True):
+        for (future, message, full), letter in zip(run.asks, letters, strict=True):
             verdict: Held | Denied = True
             if letter != _NEW or limited:
                 with_more = next(rest) if letter in _WITH_MORE else b""
-                verdict = self._owner.verdict(message, letter, with_more)
+                verdict = self._owner.verdict(message, letter, with_more, full)
             if not future.done():
                 future.set_result(verdict)
             elif verdict is True:
-                self._owner.unheard(message, counted=True)
+                self._owner.unheard(message, full)
 
     def _answer_alone(self, run: Run) -> None:
         if run.is_late:
             return
         run.is_late = True
         self._tally.late += len(run.asks)
-        for future, message in run.asks:
+        for future, message, full in run.asks:
             if future.done():
-                self._owner.unheard(message, counted=False)
+                self._owner.unheard(message, full)
             else:
-                future.set_result(self._owner.alone(message))
+                future.set_result(self._owner.alone(message, full))
 
     def _expire(self, run: Run) -> None:
         # It may be this process that was busy: first have a look at what has come meanwhile.

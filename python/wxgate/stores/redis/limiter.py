@@ -137,19 +137,22 @@ class _Node:
             return await self.exchange.ask(cast("Received", call))
         return self.alone(call)
 
-    def verdict(self, call: _Call | Received, letter: int, more: bytes) -> Held | Denied:
+    def verdict(
+        self, call: _Call | Received, letter: int, more: bytes, full: Denied | None
+    ) -> Held | Denied:
         if letter == _NEW:
             # Counted along, for when nobody can be asked.
-            self.alone(call)
+            self.alone(call, full)
             return True
         return 0, int(more.partition(b":")[2])
 
-    def alone(self, call: _Call | Received) -> Held | Denied:
+    def alone(self, call: _Call | Received, full: Denied | None = None) -> Held | Denied:
+        del full
         interval, tolerance, rule = map(int, call.limit_terms.split())
         row = (call.limit_keys[0], interval, tolerance, rule)
         return self.limits.acquire([row], time.monotonic_ns() // 1000) or True
 
-    def unheard(self, call: _Call | Received, *, counted: bool) -> None:
+    def unheard(self, call: _Call | Received, full: Denied | None) -> None:
         """Nobody waits any more: what was counted stays counted."""
 
     def unfinished(self) -> list[Note]:

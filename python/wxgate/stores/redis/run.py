@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from wxgate.stores import Denied, Held
     from wxgate.stores.redis.call import Claim, Note
 
-    Ask = tuple[Future[Held | Denied], Received]
+    Ask = tuple[Future[Held | Denied], Received, Denied | None]
+    """Who waits, for what, and which limit had no place for it."""
 
 CAPACITY = 64
 """Claims, and notes as many: a script holds the server up for all others while it runs."""

@@ -106,7 +106,7 @@ def _watch_claims() -> None:
     from wxgate.stores.redis.exchange import Exchange  # noqa: PLC0415 (as above)
 
     def ids(run: Any) -> list[str]:  # noqa: ANN401 (a run of the script)
-        return [message.id for _, message in run.asks]
+        return [message.id for _, message, *_ in run.asks]
 
     def sent(exchange: Any, run: Any) -> None:  # noqa: ANN401 (as above)
         if run is not None and run is not exchange._next:  # noqa: SLF001 (as above)

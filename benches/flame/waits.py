@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from array import array
 from pathlib import Path
 from statistics import fmean, quantiles
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ async def waits(url: str, folder: Path) -> dict[str, Any]:
     Returns the rate (messages a second), what the player saw (ms) and, of each span, the mean, the
     median and the 90th percentile (ms).
     """
-    output = folder / "waits.json"
+    output = folder / "waits"
     os.environ |= {"PYTHONPATH": str(_TIMED), "WXGATE_BENCH_WAITS": str(output)}
     try:
         async with standing(folder, Setting(to="stream", redis=url), 0.0) as stand:
@@ -58,8 +58,7 @@ async def waits(url: str, folder: Path) -> dict[str, Any]:
     latency = seen.latency
     assert latency is not None
     # The last ones are those of the even load.
-    rows = json.loads(output.read_text())[-int(rate * _S / 2) :]
-    spans = list(_spans(rows))
+    spans = list(_spans(_rows(output)[-int(rate * _S / 2) :]))
     return {
         "rate": rate,
         "p50": latency.p50,
@@ -69,9 +68,16 @@ async def waits(url: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _spans(rows: list[list[int]]) -> Iterator[list[float]]:
+def _rows(output: Path) -> list[array[float]]:
+    """Read the times (s) of each message at the stations."""
+    times = array("d", output.read_bytes())
+    width = len(_SPANS) + 1
+    return [times[at : at + width] for at in range(0, len(times), width)]
+
+
+def _spans(rows: list[array[float]]) -> Iterator[list[float]]:
     for at in range(len(_SPANS)):
-        took = [(row[at + 1] - row[at]) / 1e3 for row in rows]
+        took = [(row[at + 1] - row[at]) * 1e3 for row in rows]
         tenths = quantiles(took, n=10)
         yield [fmean(took), tenths[4], tenths[8]]
 

@@ -88,7 +88,7 @@ def section(seen: dict[str, Any]) -> str:
         (name, *(f"{ms:.2f}" for ms in span))
         for name, span in zip(_SPANS, seen["spans"], strict=True)
     ]
-    # Of medians this is no more than a guide; but one stall of the machine would be all of a mean.
-    rest = seen["p50"] - sum(median for _, median, _ in seen["spans"])
-    rows.append((_REST, "", f"{rest:.2f}", ""))
+    # Of means alone: medians do not add up.
+    rest = seen["mean"] - sum(mean for mean, _, _ in seen["spans"])
+    rows.append((_REST, f"{rest:.2f}", "", ""))
     return _HEAD.format(**seen) + table(("ms", "mean", "half within", "nine in ten within"), rows)

@@ -116,6 +116,8 @@ class Link(asyncio.Protocol):
         self._lose()
 
     def _lose(self) -> None:
+        # Who was on this connection may remember it for a while, but not megabytes of nonsense.
+        self._reader = Reader()
         waiting, self._waiting = self._waiting, deque()
         lost = LostError(f"connection lost: {self._why}")
         for answered in waiting:

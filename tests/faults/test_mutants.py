@@ -132,7 +132,7 @@ def test_a_silent_gateway_is_caught(row: str, tmp_path: Path) -> None:
         async with stand(row, tmp_path) as on:
             worker = on.gateway.workers()[0]
             worker.suspend()
-            await on.driver.run(Load(rate=20, seconds=0.2, tries=1))
+            await on.driver.run(Load(rate=100, seconds=0.3, tries=1))
             worker.resume()
             await verdict(on)
 

@@ -16,7 +16,7 @@ from servers.layouts import LOCKED, Layout
 from servers.replicated import Replicated
 from streams.hub import hub, messages
 from work.team import read, until_pending, working
-from wxgate.errors import SinkRetryError, StoreError
+from wxgate.errors import StoreError
 from wxgate.redis.runner import Runner
 from wxgate.redis.script import Script
 from wxgate.settings.secret import Secret
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from servers.tls import Identity
-    from streams.hub import Hub
     from wxgate.settings.redis import RedisPlace
 
 WRONG = Secret("env:X", "wrong-but-secret")
@@ -157,7 +156,7 @@ def test_everybody_finds_the_new_primary(group: Layout) -> None:
             await shared(claims)
             async with node(group.url, budget=1.0, **group.settings) as there:
                 assert await ask(there, 1) == b""
-            await _append(one, range(21, 41))
+            await one.insist(messages(range(21, 41)))
             ids = {entry.id for entry in entries}
             while len(ids) < 40:
                 found = await consumer.read(10)
@@ -168,14 +167,3 @@ def test_everybody_finds_the_new_primary(group: Layout) -> None:
         return sorted(ids)
 
     assert asyncio.run(run()) == sorted(f"id{number}" for number in range(1, 41))
-
-
-async def _append(one: Hub, numbers: range) -> None:
-    """Try until it is there, as dispatch does."""
-    while True:
-        try:
-            await one.put(messages(numbers))
-        except SinkRetryError:
-            await asyncio.sleep(0.05)
-        else:
-            return

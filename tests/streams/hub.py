@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wxgate.dispatch.lane import Item
+from wxgate.errors import SinkRetryError
 from wxgate.redis.runner import Runner
 from wxgate.settings.redis import RedisPlace, RedisUrl
 from wxgate.sinks.stream import StreamSink
@@ -86,6 +88,17 @@ class Hub:
         some = list(some)
         self.journal |= {one.seq: one for one in some}
         await self.sink.deliver_items([one.item for one in some])
+
+    async def insist(self, some: Iterable[Message]) -> None:
+        """Append them as often as it takes, as dispatch does."""
+        some = list(some)
+        while True:
+            try:
+                await self.put(some)
+            except SinkRetryError:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
     def recall(self, seqs: Sequence[int]) -> list[Any]:
         """Read back from the journal."""

@@ -88,13 +88,7 @@ def test_what_the_server_loses_is_appended_again(own_redis: Server, loss: str) -
                 await asyncio.to_thread(own_redis.restart)
             else:
                 own_redis.say("DEL", *(own_redis.say("KEYS", "wx:stream:*")))
-            message = Message(101, "user1")
-            while True:
-                try:
-                    await one.put([message])
-                except SinkRetryError:
-                    continue
-                break
+            await one.insist([Message(101, "user1")])
             return await one.entries()
 
     partitions = asyncio.run(scene())
@@ -134,13 +128,7 @@ def test_a_replica_that_lagged_is_given_what_it_lacks(replicated: Replicated) ->
             replicated.replica.resume()
             old = replicated.primary.port
             await asyncio.to_thread(replicated.until_failed_over, old)
-            while True:
-                try:
-                    await one.put(messages([81]))
-                except SinkRetryError:
-                    await asyncio.sleep(0.05)
-                    continue
-                break
+            await one.insist(messages([81]))
             return sorted(one.recalled), Counter(await one.ids())
 
     recalled, ids = asyncio.run(scene())

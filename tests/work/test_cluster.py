@@ -11,15 +11,12 @@ from servers.cluster import Cluster
 from servers.fixtures import present
 from servers.flavour import VALKEY_9
 from streams.hub import hub, messages, place
-from wxgate.errors import SinkRetryError
 from wxgate.work.connect import close, connect
 
 from .team import PATIENT, read, until, working
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from streams.hub import Hub
 
 
 def test_a_cluster_of_which_nobody_answers_is_a_lost_connection() -> None:
@@ -51,7 +48,7 @@ def test_a_worker_outlives_its_cluster(tmp_path: Path) -> None:
             for node in cluster.nodes:
                 node.start()
             await asyncio.to_thread(cluster.until_ok)
-            await _append(one, range(21, 41))
+            await one.insist(messages(range(21, 41)))
             got |= {entry.id for entry in await reading}
             while len(got) < 40:
                 got |= {entry.id for entry in await consumer.read(40)}
@@ -59,14 +56,3 @@ def test_a_worker_outlives_its_cluster(tmp_path: Path) -> None:
 
     with Cluster(present(VALKEY_9), tmp_path) as cluster:
         assert asyncio.run(run(cluster)) == {f"id{number}" for number in range(1, 41)}
-
-
-async def _append(one: Hub, numbers: range) -> None:
-    """Try until it is there, as dispatch does."""
-    while True:
-        try:
-            await one.put(messages(numbers))
-        except SinkRetryError:
-            await asyncio.sleep(0.05)
-        else:
-            return

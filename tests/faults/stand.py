@@ -129,11 +129,11 @@ class Stand:
         self.hold(process.returncode == 0, f"dlq ls ended with {process.returncode}")
         return {int(line) for line in _NUMBER.findall(listed.decode())}
 
-    async def healthy(self) -> None:
+    async def healthy(self, load: Load = CALM) -> None:
         """Demand that every message is acknowledged at its first try, and arrives."""
         books = self.driver.books
         before = books.refused, books.broken, books.unconnected, len(books.acknowledged)
-        await self.driver.run(CALM)
+        await self.driver.run(load)
         after = books.refused, books.broken, books.unconnected
         self.hold(
             after == before[:3] and len(books.acknowledged) > before[3],

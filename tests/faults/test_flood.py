@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from . import dear
 from .conftest import slow
 from .crowd import Crowd, descriptors, waiting
 from .driver import Load, Regulars
@@ -33,10 +35,10 @@ INSIDE = 10
 """Connections that WeChat keeps."""
 GROWTH = 128 << 20
 """Bytes by which a worker may grow while all its places are taken."""
-FLOOD = Load(rate=2500, seconds=1.5, asks=0.0)
-"""More than one core does beside the one who sends it; each try that is refused comes again."""
-RATES = (2500, 4000, 6000, 8000)
-"""Until it is too much for this machine."""
+SPIKE = Load(rate=1000, seconds=0.4, asks=0.2)
+FLOOD = Load(rate=6 * dear.CAPACITY, seconds=2.0, asks=0.0)
+"""Each try that is refused comes again."""
+TRICKLE = Load(rate=dear.CAPACITY / 5, seconds=1.0, duplicates=0.0)
 SLOW_SINK = Bounds(duplicates=500)
 """The service is in the process of the flood, and may answer too late."""
 
@@ -109,12 +111,11 @@ def test_e10_connections(row: str, tmp_path: Path, count: int) -> None:
 @pytest.mark.slow_faults
 def test_f1_flood(row: str, tmp_path: Path) -> None:
     """Far too many messages: what is acknowledged arrives, what is refused is refused in time."""
+    command = (sys.executable, dear.__file__, "serve")
 
     async def run() -> None:
-        async with stand(row, tmp_path, setup=protected) as on:
-            for rate in RATES:
-                if not on.driver.books.refused:
-                    await on.driver.run(replace(FLOOD, rate=rate))
+        async with stand(row, tmp_path, setup=protected, command=command) as on:
+            await on.driver.run(FLOOD)
             on.hold(on.driver.books.refused > 0, "nothing was refused: it was no flood")
             _, report = await on.gateway.ready()
             on.hold(report["ready"], f"/readyz says {report}")
@@ -125,7 +126,7 @@ def test_f1_flood(row: str, tmp_path: Path) -> None:
                 return not report["overload"]["pressed"]
 
             await on.gateway.until(is_over)
-            await on.healthy()
+            await on.healthy(TRICKLE)
             await on.end(SLOW_SINK)
 
     uvloop.run(run())
@@ -137,7 +138,7 @@ def test_f2_spike(row: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with stand(row, tmp_path, setup=protected) as on:
             for _ in range(3):
-                await on.driver.run(replace(FLOOD, rate=1000, seconds=0.4, asks=0.2))
+                await on.driver.run(SPIKE)
                 await asyncio.sleep(0.5)  # the quiet in between
             await on.healthy()
             await on.end()

@@ -8,10 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-# The first interpreter that runs and is new enough; a version manager's shim may exist and not run.
-PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
-	$$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& echo $$candidate && break; done)
+PYTHON ?= $(shell tools/interpreter.sh)
 VENV ?= .venv
 CARGO ?= cargo
 LOCKED ?= --locked

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from table import table
+from wxgate.doctor.interpreter import by_profile
 
 if TYPE_CHECKING:
     from results import Results
@@ -34,12 +35,17 @@ def machine(results: Results) -> str:
         ("CPU", f"{cpu_name()}, {os.cpu_count()} cores"),
         ("load before", _load(results.load)),
         ("kernel", f"{platform.system()} {platform.release()}"),
-        ("Python", platform.python_version()),
+        ("Python", _python()),
         ("Rust", results.rust),
         ("beside wxgate", versions),
         ("commands", "`make bench`; `make bench-quick` takes two minutes and writes nothing"),
     ]
     return table(("", ""), rows)
+
+
+def _python() -> str:
+    how = "by a profile (PGO)" if by_profile() else "without a profile (PGO): slower than most"
+    return f"{platform.python_version()}, compiled {how}"
 
 
 def _version(name: str) -> str:

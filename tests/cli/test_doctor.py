@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import http.server
 import socket
+import sys
+import sysconfig
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -244,6 +246,33 @@ def test_the_kernel_is_asked_about_the_clock(
     code, found = diagnose(server())
     assert (code, found["clock"]["verdict"]) == (0, verdict)
     assert ("300 s" in found["clock"]["expected"]) == (verdict != "ok")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prefix", "verdict"),
+    [
+        ("'--enable-optimizations' '--with-lto'", "/opt/python", "ok"),
+        ("'--enable-shared'", "/usr", "ok"),
+        ("'--enable-shared'", "/opt/python", "warn"),
+        (None, "/opt/python", "warn"),
+    ],
+)
+def test_an_interpreter_without_a_profile_is_warned_of(
+    diagnose: Diagnose,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str | None,
+    prefix: str,
+    verdict: str,
+) -> None:
+    """It works, but each message is dearer; what a distribution compiled is not doubted."""
+    variable = sysconfig.get_config_var
+    monkeypatch.setattr(
+        sysconfig, "get_config_var", lambda n: arguments if n == "CONFIG_ARGS" else variable(n)
+    )
+    monkeypatch.setattr(sys, "base_prefix", prefix)
+    code, found = diagnose(server())
+    assert (code, found["interpreter"]["verdict"]) == (0, verdict)
+    assert ("PGO" in found["interpreter"]["expected"]) == (verdict != "ok")
 
 
 @pytest.mark.parametrize("readable", [True, False])

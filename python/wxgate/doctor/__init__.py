@@ -1,4 +1,7 @@
-"""What keeps WeChat's calls from arriving: keys, clock, disk, Redis, destinations, listeners."""
+"""What keeps WeChat's calls from arriving: keys, clock, disk, Redis, destinations, listeners.
+
+And what makes them dearer than they need be: the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from wxgate.doctor.accounts import accounts
 from wxgate.doctor.clock import clock
 from wxgate.doctor.disk import disk
 from wxgate.doctor.finding import Finding, Verdict
+from wxgate.doctor.interpreter import interpreter
 from wxgate.doctor.network import destinations, listeners
 from wxgate.doctor.redis import redis
 from wxgate.settings import core_problems
@@ -28,6 +32,7 @@ def examine(settings: Settings, now: int) -> list[Finding]:
     return [
         *accounts(settings, now),
         *(core or [Finding("ok", "core", "compiles every account and route")]),
+        interpreter(),
         clock(),
         *disk(settings),
         *asyncio.run(redis(settings)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from carry.page import carried, fleets, growth
+from carry.page import added, carried, fleets, growth
 from day.page import section as day
 from flame.page import section as profile
 from kept import block
@@ -85,7 +85,10 @@ def page(results: Results) -> str:
         + _picture("growth", "CPU a message by accounts, routes, size, workers and backlog"),
         "## Whole processes\n\n" + whole(processes) + _picture("stages", "CPU a message by part"),
         "## A destination that is dead, then back\n\n" + backlog(processes.backlog),
-        "## Claims that machines share\n\n" + state(processes.state),
+        "## Claims that machines share\n\n"
+        + state(processes.state)
+        + "\n"
+        + added(results.carry.get("added")),
         "## More than it can take\n\n" + overload(processes.overload),
         "## Fleets at their size\n\n" + fleets(results.carry["fleet"]),
         "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,

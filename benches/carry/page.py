@@ -29,6 +29,16 @@ _RATES = """\
 Latency at the rates of a day of 20,000,000 as it comes, not compressed:
 
 """
+_ADDED = """\
+And how much later a message is acknowledged for it: two gateways are up, one with its claims and
+limits in its own process and one with them in Valkey; they take turns, fsync on, to a service over
+HTTP. The player, the far end and Valkey share the same cores.
+
+"""
+_ADDED_HEADS = (
+    *("p50 ms, embedded", "shared", "added"),
+    *("p99 ms, embedded", "shared", "added"),
+)
 _GROWTH = """\
 µs of CPU a message of all processes of the gateway, to an HTTP service in batches: {messages:,}
 messages a round over {connections} connections, each with its next one as soon as it is answered;
@@ -111,6 +121,25 @@ def _balance(day: dict[str, Any]) -> str:
         f"lost {counts['acknowledged'] - day['ids']}; forged {counts['forged']:,}, let in "
         f"{counts['let_in']}"
     )
+
+
+def added(seen: dict[str, Any] | None) -> str:
+    """Write what claims in a Redis add to the time of an acknowledgement."""
+    if seen is None or "absent" in seen:
+        return f"Not measured: {seen['absent'] if seen else 'not part of this run'}.\n"
+    rows = []
+    for rate, told in seen.items():
+        columns = [f"{int(rate):,}/s"]
+        for name in ("p50", "p99"):
+            here, there = ([one[name] for one in told[of]] for of in ("embedded", "shared"))
+            more = [b - a for a, b in zip(here, there, strict=True)]
+            columns += [Row(tuple(column)).text() for column in (here, there, more)]
+        both = [one for of in told.values() for one in of]
+        taken = min(one["acknowledged"] for one in both)
+        late = max(one["slip"] for one in both)
+        rows.append((*columns, f"{taken:.1%}", f"{late:.1%}"))
+    heads = ("messages", *_ADDED_HEADS, "acknowledged at least", "late at most")
+    return _ADDED + table(heads, rows)
 
 
 def growth(seen: dict[str, Any], backlog: dict[str, Any]) -> str:

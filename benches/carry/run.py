@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import added
 import curve
 import days
 import growth
@@ -42,6 +43,7 @@ def main() -> None:
         "days": lambda: days.run(
             args.messages, args.rate or _half(seen["curve"]), args.seconds, args.tail
         ),
+        "added": lambda: added.run(args.rounds, args.seconds, small=args.check),
         "fleet": lambda: msgspec.to_builtins(fleet.play(scale=args.scale)),
     }
     for part in args.only or parts:

@@ -143,7 +143,9 @@ class Window:
         if self.tenants is None:
             return self._put(key, item, account, None)
         tenant = self.tenants.of(account)
-        if tenant.spilled or self.tenants.crowds(tenant, self.held):
+        # Of what is half empty none has his allowance: it is not asked for each message.
+        may_crowd = self.held > self._half or tenant.lanes >= self.tenants.lanes
+        if tenant.spilled or (may_crowd and self.tenants.crowds(tenant, self.held)):
             tenant.spilled = tenant.spilled or item.seq
             return False
         fresh = self._put(key, item, account, tenant)
@@ -248,7 +250,8 @@ class Window:
             self._search_from(lane.spilled)
         else:
             self._close(lane)
-        self._call_back(lane.tenant)
+        if lane.tenant is not None and lane.tenant.spilled:
+            self._call_back(lane.tenant)
 
     def _call_back(self, tenant: Tenant | None) -> None:
         """Have the journal searched for what an account left there, once there is room for it."""

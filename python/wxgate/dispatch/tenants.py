@@ -40,7 +40,8 @@ class Tenants:
         """Share so many places from now on."""
         self._places = places
         self._alone = max(1, round(places * _ALONE))
-        self._lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
+        self.lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
+        """So many an account may have."""
 
     def of(self, account: str) -> Tenant:
         """Return what an account has, if only nothing yet."""
@@ -60,7 +61,7 @@ class Tenants:
 
     def crowds(self, tenant: Tenant, held: int) -> bool:
         """Whether an account has its allowance, in a window that holds so many messages."""
-        return tenant.held >= self._allowance(held) or tenant.lanes >= self._lanes
+        return tenant.held >= self._allowance(held) or tenant.lanes >= self.lanes
 
     def _allowance(self, held: int) -> int:
         if held * 2 <= self._places or len(self._all) == 1:
@@ -69,7 +70,7 @@ class Tenants:
 
     def has_room(self, tenant: Tenant, held: int) -> bool:
         """Whether what an account left behind is worth fetching."""
-        roomy = self.is_roomy_for(tenant, held) and tenant.lanes * 2 <= self._lanes
+        roomy = self.is_roomy_for(tenant, held) and tenant.lanes * 2 <= self.lanes
         return bool(tenant.spilled) and roomy
 
     def is_roomy_for(self, tenant: Tenant, held: int) -> bool:

@@ -82,9 +82,13 @@ class _Protocol:
 
     def __init__(self, sent: Push) -> None:
         self._body = sent.body
+        self.length = len(sent.body)
 
-    async def __call__(self) -> bytes:
-        return self._body
+    def __call__(self) -> asyncio.Future[bytes]:
+        # A body that was asked for ahead, and has come.
+        come: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        come.set_result(self._body)
+        return come
 
     def response_bytes(self, status: int, _: list[tuple[str, str]], body: bytes) -> None:
         assert (status, body) == (200, b"success")

@@ -49,16 +49,13 @@ class Flight:
         """What the service will say; cancelled once nobody cares."""
         self._waiting: list[asyncio.Future[End]] = []
 
-    async def wait(self, deadlines: Waits) -> End:
-        """Wait for the end, but not longer than the sender does."""
+    def wait(self, deadlines: Waits) -> asyncio.Future[End]:
+        """Wait for the end, but not longer than the sender does; who has waited leaves them."""
         # A future for each: a peer that hangs up cancels its own.
         future: asyncio.Future[End] = deadlines.loop.create_future()
         self._waiting.append(future)
         deadlines.enter(future)
-        try:
-            return await future
-        finally:
-            deadlines.leave(future)
+        return future
 
     @property
     def is_awaited(self) -> bool:

@@ -178,28 +178,26 @@ class Pipeline:
             return shed
         claimed = self._admission.claim(account, message, now)
         if isinstance(claimed, asyncio.Future):
-            tenant = message.tenant
+            asked, tenant = claimed, message.tenant
             # It is open from now on: a stop waits for it as well.
             self._shares.enter(tenant)
             try:
-                claimed = await self._claim(claimed, message)
+                claimed = await asked
+            except asyncio.CancelledError:
+                self._give_back(asked, message)
+                raise
             finally:
                 self._land(tenant)
+        if claimed is True:
+            return await self._follow(self._begin(account, message), message, first=True)
         return await self._act_on(claimed, account, message)
 
-    async def _claim(
-        self, claimed: asyncio.Future[Held | Denied], message: Received
-    ) -> Held | Denied:
-        """Wait for claims that other machines share."""
-        try:
-            return await claimed
-        except asyncio.CancelledError:
-            # Its sender has hung up in the very turn in which it was found to be new.
-            if claimed.done() and not claimed.cancelled() and claimed.result() is True:
-                if self.limits is not None:
-                    self.limits.leave(message)
-                self._admission.abandon(message)
-            raise
+    def _give_back(self, claimed: asyncio.Future[Held | Denied], message: Received) -> None:
+        """Give back what a sender has left who hung up in the turn in which it was found new."""
+        if claimed.done() and not claimed.cancelled() and claimed.result() is True:
+            if self.limits is not None:
+                self.limits.leave(message)
+            self._admission.abandon(message)
 
     async def _queue(self, account: str, message: Received, now: int) -> Answer | None:
         """Wait for the turn of a message, or answer it now: with a refusal, as a rule."""
@@ -224,14 +222,7 @@ class Pipeline:
 
     async def _act_on(self, claimed: Claimed, account: str, message: Received) -> Answer:
         if claimed is True:
-            flight = self._flights.begin(account, message)
-            self._recorder.record(flight)
-            if self.limits is None:
-                return await self._follow(flight, message)
-            try:
-                return await self._follow(flight, message)
-            finally:
-                self.limits.leave(message)
+            return await self._follow(self._begin(account, message), message, first=True)
         if isinstance(claimed, tuple):
             return self._over(account, message, claimed)
         if isinstance(claimed, str):
@@ -240,6 +231,12 @@ class Pipeline:
             self._counters.add(account, "repeated")
             return self._flights.again(account, message, claimed)
         return await self._overtake(account, message)
+
+    def _begin(self, account: str, message: Received) -> Flight:
+        """Have a message recorded that is new."""
+        flight = self._flights.begin(account, message)
+        self._recorder.record(flight)
+        return flight
 
     def _over(self, account: str, message: Received, denied: Denied) -> Answer:
         """Answer a message over a limit."""
@@ -297,26 +294,37 @@ class Pipeline:
                     break
                 now = time.time_ns() // 1_000_000
                 asked = self._admission.again(message, now)
-                if isinstance(asked, asyncio.Future):
-                    asked = await self._claim(asked, message)
-                claimed = asked
+                if not isinstance(asked, asyncio.Future):
+                    claimed = asked
+                    continue
+                try:
+                    claimed = await asked
+                except asyncio.CancelledError:
+                    self._give_back(asked, message)
+                    raise
         finally:
             del self._watched[message.id]
             seen.set_result(claimed)
         return claimed
 
-    async def _follow(self, flight: Flight, message: Received) -> Answer:
+    async def _follow(self, flight: Flight, message: Received, *, first: bool = False) -> Answer:
+        """Wait for the answer; the ``first`` try has places of limits, and gives them back."""
         if self._flights.is_out(flight):
             return message.status, message.content_type, message.body
         tenant = message.tenant
         self._shares.enter(tenant)
+        waits = self._waits(self._budget(flight.account))
+        told = flight.wait(waits)
         try:
-            end = await flight.wait(self._waits(self._budget(flight.account)))
+            end = await told
         except asyncio.CancelledError:
             self._flights.left(flight)
             raise
         finally:
+            waits.leave(told)
             self._land(tenant)
+            if first and self.limits is not None:
+                self.limits.leave(message)
         if isinstance(end, tuple):
             return end
         if isinstance(end, bytes):

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
-    from wxgate.flight import Answer
     from wxgate.running import State
 
 
@@ -23,12 +22,32 @@ class _TooLargeError(Exception):
 
 async def serve(state: State, scope: Scope, protocol: HTTPProtocol) -> None:
     """Answer one HTTP request."""
-    try:
-        status, content_type, body, *wait = await _answer(state, scope, protocol)
-    except _hung_up():
-        return
-    headers = [("content-type", content_type), *refused.headers(status, *wait)]
-    protocol.response_bytes(status, headers, body)
+    # All in one coroutine: each that waits for another is entered again whenever a message goes on.
+    pipeline = state.pipeline
+    path = scope.path
+    answer = pipeline.refuses_unread(path)
+    body = b""
+    if answer is None:
+        try:
+            reading = _body(scope, protocol, pipeline.max_body)
+            came = _come(reading)
+            body = await within(pipeline.reading, reading) if came is None else came
+        except _TooLargeError:
+            answer = pipeline.refuse(path, "request.too_large")
+        except TimeoutError:
+            answer = pipeline.refuse(path, "request.stalled")
+        except _hung_up():
+            return
+        finally:
+            pipeline.has_read()
+    if answer is None:
+        headers = _headers(scope) if pipeline.wants_headers(path) else []
+        peer = scope.client if pipeline.wants_peer else None
+        query = scope.query_string
+        answer = await pipeline.answer(scope.method, path, query, headers, body, peer)
+    status, content_type, content, *wait = answer
+    more = refused.headers(status, *wait)
+    protocol.response_bytes(status, [("content-type", content_type), *more], content)
 
 
 def _hung_up() -> tuple[type[Exception], ...]:
@@ -37,25 +56,6 @@ def _hung_up() -> tuple[type[Exception], ...]:
     from granian.rsgi import ProtocolClosed, ProtocolError  # noqa: PLC0415
 
     return ProtocolClosed, ProtocolError
-
-
-async def _answer(state: State, scope: Scope, protocol: HTTPProtocol) -> Answer:
-    path = scope.path
-    if (refusal := state.pipeline.refuses_unread(path)) is not None:
-        return refusal
-    try:
-        body = await within(state.pipeline.reading, _body(scope, protocol, state.pipeline.max_body))
-    except _TooLargeError:
-        return state.pipeline.refuse(path, "request.too_large")
-    except TimeoutError:
-        return state.pipeline.refuse(path, "request.stalled")
-    finally:
-        state.pipeline.has_read()
-    headers = []
-    if state.pipeline.wants_headers(path):
-        headers = _headers(scope)
-    peer = scope.client if state.pipeline.wants_peer else None
-    return await state.pipeline.answer(scope.method, path, scope.query_string, headers, body, peer)
 
 
 def _headers(scope: Scope) -> list[tuple[str, str]]:
@@ -75,6 +75,18 @@ def _body(scope: Scope, protocol: HTTPProtocol, limit: int) -> Awaitable[bytes]:
     if not length.isdigit() or int(length) > limit:
         raise _TooLargeError
     return protocol()
+
+
+def _come(reading: Awaitable[bytes]) -> bytes | None:
+    """Return a body that was asked for ahead and has come: nobody has to wait, or to watch over it.
+
+    Raises what ``_hung_up`` names.
+    """
+    done = getattr(reading, "done", None)
+    if done is None or not done():
+        return None
+    # No other awaitable of a server's has both.
+    return reading.result()  # type: ignore[attr-defined, no-any-return]
 
 
 async def _chunks(scope: Scope, protocol: HTTPProtocol, limit: int) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from wechat import ACCOUNT, AES_KEY, APPID, TEXT, TOKEN, Push, push
+from wechat import ACCOUNT, AES_KEY, APPID, TEXT, TOKEN, USER, Push, push
 from wxcore._wxcore import Gateway as Core
 from wxgate.gateway import Gateway
 
@@ -35,14 +35,17 @@ dir = "{folder}/journal"
 [overload]
 enabled = false
 
-[account.shop]
+{accounts}
+[[route]]
+to = "log:"
+"""
+_ACCOUNT = """\
+[account.{name}]
 kind = "official"
 appid = "{appid}"
 token = ["file:token"]
 aes_key = ["file:aes_key"]
 
-[[route]]
-to = "log:"
 """
 
 
@@ -69,10 +72,10 @@ def receive() -> None:
 
 class _Scope:
     method = "POST"
-    path = "/cb/shop"
     client = "127.0.0.1:1"
 
-    def __init__(self, sent: Push) -> None:
+    def __init__(self, sent: Push, account: str) -> None:
+        self.path = f"/cb/{account}"
         self.query_string = sent.query
         self.headers = {"content-length": str(len(sent.body))}
 
@@ -94,14 +97,22 @@ class _Protocol:
         assert (status, body) == (200, b"success")
 
 
-async def rsgi(folder: Path) -> None:
-    """Play all that a message to ``log:`` takes of ours: ``Gateway.__rsgi__``, 32 at once."""
+async def rsgi(folder: Path, shops: int, name: str) -> None:
+    """Play all that a message to ``log:`` takes of ours: ``Gateway.__rsgi__``, 32 at once.
+
+    Each is of another user; those of several shops come by turns.
+    """
+    names = [f"shop{number}" for number in range(shops)]
+    accounts = "".join(_ACCOUNT.format(name=one, appid=APPID) for one in names)
     config = folder / "wxgate.toml"
-    config.write_text(_CONFIG.format(appid=APPID, folder=folder))
+    config.write_text(_CONFIG.format(accounts=accounts, folder=folder))
     config.with_name("token").write_text(TOKEN)
     config.with_name("aes_key").write_text(AES_KEY)
     gateway = Gateway(config)
-    requests: list[Any] = [(_Scope(sent), _Protocol(sent)) for sent in _requests()]
+    requests: list[Any] = [
+        (_Scope(sent, names[number % shops]), _Protocol(sent))
+        for number, sent in enumerate(_requests())
+    ]
     state = await gateway.open()
 
     async def played(some: list[Any]) -> None:
@@ -116,15 +127,20 @@ async def rsgi(folder: Path) -> None:
     await played(requests[:_WARM])
     mark()
     await played(requests[_WARM:])
-    mark("python/gateway, 325 B")
+    mark(name)
     await gateway.aclose()
 
 
 def _requests() -> list[Push]:
-    return [push(TEXT, number) for number in range(1, _WARM + _COUNTED + 1)]
+    user = USER.encode()
+    return [
+        push(TEXT.replace(user, f"{number:028}".encode()), number)
+        for number in range(1, _WARM + _COUNTED + 1)
+    ]
 
 
 if __name__ == "__main__":
     receive()
-    with tempfile.TemporaryDirectory() as name:
-        uvloop.run(rsgi(Path(name)))
+    for shops, what in ((1, "python/gateway, 325 B"), (100, "python/gateway, 100 accounts")):
+        with tempfile.TemporaryDirectory() as place:
+            uvloop.run(rsgi(Path(place), shops, what))

@@ -34,15 +34,61 @@ def test_an_account_in_the_lane_of_another_is_not_remembered() -> None:
     """Accounts may have users of one name; who is counted with another leaves no trace."""
     log = Memory()
     window = Window(64, 1 << 30, shared=True)
+    assert window.tenants is not None
+    window.tenants.count(())
     for account in ("first", "second", "third"):
         message = log.put("zhangsan", account=account)
         window.add(message.key, Item(message.seq, 0, message, message.event, (0,)))
-    assert window.tenants is not None
     known = [window.tenants.find(account) for account in ("first", "second", "third")]
     assert [one is not None for one in known] == [True, False, False]
     window.finish(window.ready.popleft(), 3)
     assert window.is_empty
     assert window.tenants.find("first") is None
+    assert not window.tenants.counting
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(1, 40), st.integers(1, 4))
+def test_whoever_is_counted_has_what_is_there(seed: int, places: int, accounts: int) -> None:
+    """However often the window fills and empties, and counting begins and ends."""
+    chance = random.Random(seed)  # noqa: S311 (a test)
+    window = Window(places, 1 << 30, shared=True)
+    waiting: list[Lane] = []
+    began = set()
+    for seq in range(1, 400):
+        account = f"a{chance.randrange(accounts)}"
+        match chance.choice("aaffwb" if seq % 100 < 60 else "affffb"):
+            case "a":
+                message = Message(seq, f"k{chance.randrange(60)}", account=account)
+                window.add(message.key, Item(seq, 0, message, b"event", (0,)))
+            case "f" if window.ready:
+                window.finish(window.ready.popleft(), 1)
+            case "w" if window.ready:
+                waiting.append(window.ready.popleft())
+                window.yield_places(waiting[-1])
+            case "b":
+                window.ready.extend(waiting)
+                waiting.clear()
+        began.add(_counted_right(window))
+    assert False in began
+
+
+def _counted_right(window: Window) -> bool:
+    """Whether anybody is counted; then all are, and each has what its lanes hold."""
+    tenants = window.tenants
+    assert tenants is not None
+    lanes = window.lanes.values()
+    if not tenants.counting:
+        assert all(lane.tenant is None for lane in lanes)
+        return False
+    for tenant in {lane.tenant for lane in lanes}:
+        assert tenant is not None
+        assert tenants.find(tenant.account) is tenant
+        own = [lane for lane in lanes if lane.tenant is tenant]
+        assert tenant.lanes == len(own)
+        held = [item for lane in own for item in lane.items if item.message is not None]
+        assert tenant.held == len(held)
+    return True
 
 
 async def a_tenth(_: str, __: int) -> bytes:

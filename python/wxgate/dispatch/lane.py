@@ -116,7 +116,7 @@ class Window:
             self.tenants.resize(places)
         elif shared:
             self.tenants = Tenants(places)
-        self._half = places // 2
+        self._half, self._quarter, self._eighth = places // 2, places // 4, places // 8
         self._share = max(1, places // 16)
         self._small_share = max(1, places // 64)
 
@@ -142,15 +142,19 @@ class Window:
         account = "" if item.message is None else item.message.account
         if self.tenants is None:
             return self._put(key, item, account, None)
-        tenant = self.tenants.of(account)
-        # Of what is half empty none has his allowance: it is not asked for each message.
-        may_crowd = self.held > self._half or tenant.lanes >= self.tenants.lanes
-        if tenant.spilled or (may_crowd and self.tenants.crowds(tenant, self.held)):
+        tenants = self.tenants
+        if not tenants.counting:
+            # So little is here that no account can have its part: nobody is counted yet.
+            if self.held <= self._quarter and len(self.lanes) <= self.places:
+                return self._put(key, item, account, None)
+            tenants.count(self.lanes.values())
+        tenant = tenants.of(account)
+        if tenant.spilled or tenants.crowds(tenant, self.held):
             tenant.spilled = tenant.spilled or item.seq
             return False
         fresh = self._put(key, item, account, tenant)
         if not tenant.lanes:  # another account has a lane of that key, and this one nothing
-            self.tenants.release(tenant)
+            tenants.release(tenant)
         return fresh
 
     def _put(self, key: str, item: Item, account: str, tenant: Tenant | None) -> bool:
@@ -189,6 +193,8 @@ class Window:
         if lane.tenant is not None and self.tenants is not None:
             lane.tenant.lanes -= 1
             self.tenants.release(lane.tenant)
+            if self.held <= self._eighth and len(self.lanes) * 2 <= self.places:
+                self.tenants.forget(self.lanes.values())
 
     def _is_long(self, lane: Lane) -> bool:
         length = len(lane.items)

@@ -2,9 +2,17 @@
 
 What an account has beyond its allowance stays in the journal, as a stuck lane's messages do, and is
 fetched when it has room again. Meanwhile the cursor goes on, and finds the messages of the others.
+Nobody is counted while a window is nearly empty, as it is as long as its destination keeps up.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wxgate.dispatch.lane import Lane
 
 _ALONE = 0.75
 """So much of the window any account may fill, so that the next one finds a place."""
@@ -35,13 +43,30 @@ class Tenants:
         self._all: dict[str, Tenant] = {}
         self.returning: dict[Tenant, None] = {}
         """Those with room again for what they left in the journal."""
+        self.counting = False
+        """Whether all that is here is counted: while there is little, nothing is."""
 
     def resize(self, places: int) -> None:
         """Share so many places from now on."""
         self._places = places
         self._alone = max(1, round(places * _ALONE))
-        self.lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
-        """So many an account may have."""
+        self._lanes = max(1, round(places * LANES_PER_PLACE * _ALONE))
+
+    def count(self, lanes: Iterable[Lane]) -> None:
+        """Begin to count, with all that is here."""
+        self.counting = True
+        for lane in lanes:
+            lane.tenant = tenant = self.of(lane.account)
+            tenant.lanes += 1
+            tenant.held += sum(item.message is not None for item in lane.items)
+
+    def forget(self, lanes: Iterable[Lane]) -> None:
+        """Count no more, unless somebody has left something in the journal."""
+        if not self.spilled:
+            self.counting = False
+            self._all.clear()
+            for lane in lanes:
+                lane.tenant = None
 
     def of(self, account: str) -> Tenant:
         """Return what an account has, if only nothing yet."""
@@ -61,7 +86,7 @@ class Tenants:
 
     def crowds(self, tenant: Tenant, held: int) -> bool:
         """Whether an account has its allowance, in a window that holds so many messages."""
-        return tenant.held >= self._allowance(held) or tenant.lanes >= self.lanes
+        return tenant.held >= self._allowance(held) or tenant.lanes >= self._lanes
 
     def _allowance(self, held: int) -> int:
         if held * 2 <= self._places or len(self._all) == 1:
@@ -70,7 +95,7 @@ class Tenants:
 
     def has_room(self, tenant: Tenant, held: int) -> bool:
         """Whether what an account left behind is worth fetching."""
-        roomy = self.is_roomy_for(tenant, held) and tenant.lanes * 2 <= self.lanes
+        roomy = self.is_roomy_for(tenant, held) and tenant.lanes * 2 <= self._lanes
         return bool(tenant.spilled) and roomy
 
     def is_roomy_for(self, tenant: Tenant, held: int) -> bool:

@@ -1,4 +1,4 @@
-"""Who keeps the claims that gateways share: a server by itself, or one primary of a Cluster."""
+"""Who keeps claims and streams: a server by itself, or the primaries of a Cluster."""
 
 from __future__ import annotations
 
@@ -16,18 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_CLAIMS = "{wx}"
+CLAIMS = "{wx}"
 """What decides on their slot. They have one, so of a Cluster one primary has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Where the claims are."""
+    """Where they are."""
 
     url: str
     server: Server
-    """Has them: what happens to it happens to the claims."""
+    """Has the claims: what happens to it happens to them."""
     cluster: Cluster | None = None
+
+    @property
+    def group(self) -> Server | Cluster:
+        """All of it."""
+        return self.cluster or self.server
+
+    @property
+    def servers(self) -> list[Server]:
+        """All that keep something."""
+        return [self.server] if self.cluster is None else self.cluster.nodes
+
+    def holder(self, key: str) -> Server:
+        """Who has a key, as long as no slot moves."""
+        return self.server if self.cluster is None else self.cluster.holder(self.cluster.slot(key))
 
     async def until_missed(self) -> None:
         """Wait until the rest of its Cluster knows that it does not answer."""
@@ -59,4 +73,4 @@ def keeper(kind: str, folder: Path) -> Iterator[Keeper]:
             yield Keeper(server.url, server)
         return
     with Cluster(which, folder, replicas=layout == "replicas") as cluster:
-        yield Keeper(cluster.url, cluster.holder(cluster.slot(_CLAIMS)), cluster)
+        yield Keeper(cluster.url, cluster.holder(cluster.slot(CLAIMS)), cluster)

@@ -1,4 +1,4 @@
-"""C4 and C5 in a Cluster: another node becomes the primary of the claims, under load."""
+"""C4 and C5 in a Cluster: claims get another primary, or none serves them, under load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import kept_by, slow
+from .keeper import CLAIMS
 from .test_redis import under
+from .workers import CLUSTERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -74,5 +76,40 @@ def test_c4_cluster(
 
     async def fault(on: Fleet) -> None:
         await takeover(on, keeper)
+
+    under(row, tmp_path, keeper.url, fault)
+
+
+@kept_by(*map(slow, CLUSTERS))
+def test_c5_another_is_down(row: str, tmp_path: Path, keeper: Keeper) -> None:
+    """CLUSTERDOWN from who has the claims, until the other is back; and NOSCRIPT."""
+
+    async def fault(on: Fleet) -> None:
+        cluster = keeper.of_a_cluster
+        other = next(one for one in cluster.nodes if one is not keeper.server)
+        keeper.server.say("SCRIPT", "FLUSH")
+        other.kill()
+        await asyncio.to_thread(cluster.until_missed, other)
+        await on.until_modes("alone", "merging")
+        other.start()
+        await keeper.until_back()
+
+    under(row, tmp_path, keeper.url, fault)
+
+
+@kept_by(*map(slow, CLUSTERS))
+def test_c5_the_slot_moves(row: str, tmp_path: Path, keeper: Keeper) -> None:
+    """ASK, TRYAGAIN and MOVED: all claims go to another primary, while they are asked for."""
+
+    async def fault(on: Fleet) -> None:
+        cluster = keeper.of_a_cluster
+        other = next(one for one in cluster.nodes if one is not keeper.server)
+        before = await on.total("failures")
+        await asyncio.to_thread(cluster.carry, cluster.slot(CLAIMS), keeper.server, other)
+
+        async def is_noticed() -> bool:
+            return await on.total("failures") >= before + len(on.gateways)
+
+        await on.gateways[0].until(is_noticed)
 
     under(row, tmp_path, keeper.url, fault)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
-from servers.chaos import Chaos, Manner
+from servers.between import between
 
 from . import mutants
 from .conftest import kept_by, slow
@@ -199,24 +199,19 @@ def test_c6_full(row: str, tmp_path: Path, keeper: Keeper) -> None:
     under(row, tmp_path, keeper.url, fault)
 
 
-@kept_by("valkey9", slow("redis8"), slow("redis7"))
+@kept_by("valkey9", slow("redis8"), slow("cluster-redis8"), *OTHERS[1:])
 def test_c7_cut(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """Connections end at any byte, all the time."""
 
     async def run() -> None:
         async with (
-            Chaos(keeper.server.port) as chaos,
-            fleet(row, tmp_path, chaos.url, budget=PATIENT) as on,
+            between(keeper.group) as line,
+            fleet(row, tmp_path, line.url, budget=PATIENT) as on,
         ):
             await on.until_modes("shared")
             since = now()
             sending = asyncio.create_task(on.driver.send(STORMY))
-            for _ in range(40):
-                await asyncio.sleep(on.random.uniform(0.0, 0.1))  # when it strikes: the input
-                cut = Manner(cut_at=on.random.randrange(6000))
-                chaos.up, chaos.down = on.random.choice([(cut, Manner()), (Manner(), cut)])
-                chaos.cut()
-            chaos.calm()
+            await line.strike(on.random, 40)
             sending.cancel()
             await on.driver.finish()
             await on.until_modes("shared")

@@ -11,22 +11,37 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from .conftest import kept_by, slow
+from .driver import Load
 from .gateway import SMALL
+from .oracle import Bounds
 from .stand import stand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    import pytest
+    from servers.server import Server
+
     from .gateway import Setup
+    from .keeper import Keeper
+    from .oracle import Outage
     from .stand import Stand
 
 LEASE = 1.0
 PATIENCE = 20.0
+LOAD = Load(rate=300, seconds=3.0, asks=0.0)
+CALM = replace(LOAD, rate=200, seconds=0.3, duplicates=0.0)
+PARTITIONS = 8
+HANDS = PARTITIONS * 256
+"""What workers may have in hand when one dies, or the stream is lost: then it is handled again."""
+OTHERS = ("redis8", "redis7", "valkey8")
+CLUSTERS = ("cluster-valkey9", "cluster-redis8", "cluster-redis7")
 _HUB = """\
 [stream.wechat]
 redis = "{url}"
-partitions = 8
+partitions = {partitions}
 timeout = 1.0
 retry = {{ first = 0.05, factor = 2.0, max = 0.5, give_up = 86400.0 }}
 
@@ -73,6 +88,11 @@ class Workers:
         async with asyncio.timeout(PATIENCE):
             return await process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send all a signal that ends none."""
+        for process in self.running.values():
+            process.send_signal(number)
+
     async def dies(self, name: str) -> int:
         """Wait until one ends by itself."""
         async with asyncio.timeout(PATIENCE):
@@ -104,7 +124,7 @@ async def hub(
     def into_the_stream(setup: Setup) -> Setup:
         # The journal keeps what the stream may lose.
         kept = SMALL.replace("retain = 0\nretain_bytes = 0", "retain = 1.0")
-        return replace(setup, routes=_HUB.format(url=url), journal=kept)
+        return replace(setup, routes=_HUB.format(url=url, partitions=PARTITIONS), journal=kept)
 
     async with stand(row, folder, setup=into_the_stream, patience=patience) as on:
         target = f"http://127.0.0.1:{on.sink.port}"
@@ -116,3 +136,33 @@ async def hub(
         finally:
             workers.close()
             await asyncio.gather(*(one.wait() for one in workers.running.values()))
+
+
+def held_by(*usual: str) -> pytest.MarkDecorator:
+    """Run a row with each kind of ``keeper``; but for the usual ones `make faults` does."""
+    kinds = ("valkey9", *OTHERS, *CLUSTERS)
+    return kept_by(*(kind if kind in usual else slow(kind) for kind in kinds))
+
+
+def partition(number: int) -> str:
+    """The key of a partition; of a Cluster, several primaries have some."""
+    return f"wx:stream:{{wechat:{number}}}"
+
+
+def primary(keeper: Keeper) -> Server:
+    """Who has half of the partitions, and the leases of all; by itself, everything."""
+    return keeper.holder("wx:stream:{wechat}")
+
+
+async def warmed_up(on: Stand) -> None:
+    """Demand that messages arrive: everybody has joined, and has partitions."""
+    await on.driver.run(CALM)
+    await on.drained()
+
+
+async def judged(on: Stand, *outages: Outage) -> None:
+    """Demand that nothing is lost, the order is kept, and only outages explain repetitions."""
+    await on.driver.finish()
+    await on.drained()
+    on.hold(await on.gateway.stop() == 0, "the gateway did not stop gently")
+    on.judge(Bounds(outages=outages, in_flight=HANDS))

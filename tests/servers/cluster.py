@@ -92,6 +92,13 @@ class Cluster:
         target.say("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id(source))
         source.say("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id(target))
 
+    def carry(self, slot: int, source: Server, target: Server) -> None:
+        """Move a slot with all that is in it, while others use it."""
+        self.migrate(slot, source, target)
+        while keys := source.say("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.say("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        self.move(slot, target)
+
     def reset(self) -> None:
         """Bring every node back to how it started."""
         for node in self.nodes:
@@ -114,6 +121,11 @@ class Cluster:
         """Wait until a dead primary's replica has its slots, as everybody else sees it."""
         self._until(lambda: self.replica(dead).say("ROLE")[0] == b"master")
         self.until_ok(without=dead)
+
+    def until_known_by(self, ports: list[int]) -> None:
+        """Wait until every primary sends clients to these ports, and to no other."""
+        for node in self.nodes:
+            self._until(partial(self._sends_to, node, sorted(ports)))
 
     def __enter__(self) -> Self:
         """Start the nodes, share out the slots, and introduce them to each other."""
@@ -169,6 +181,10 @@ class Cluster:
     @staticmethod
     def _knows_replica(node: Server, primary: str) -> bool:
         return bool(node.say("CLUSTER", "REPLICAS", primary))
+
+    @staticmethod
+    def _sends_to(node: Server, ports: list[int]) -> bool:
+        return sorted(port for _, _, (_, port, *_) in node.say("CLUSTER", "SLOTS")) == ports
 
     @staticmethod
     def _until(holds: Callable[[], bool]) -> None:

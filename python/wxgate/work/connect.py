@@ -60,8 +60,8 @@ def connect(place: RedisPlace, timeout: float) -> Client:
             )
             return client
         case "cluster":
-            # It looks elsewhere by itself, where a slot has moved or a primary is gone.
-            del options["retry"]
+            # It follows slots that have moved, but must not ask again where an answer was lost:
+            # what that one gave out would be overtaken by what the next one does.
             nodes = [ClusterNode(host, port) for host, port in url.nodes]
             return _Cluster(startup_nodes=nodes, **options)
 

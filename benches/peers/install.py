@@ -29,14 +29,14 @@ _NEWS = re.compile(r"^(\w+: )?downloading ", re.IGNORECASE)
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)$", re.MULTILINE)
 
 
-def once(key: str, sources: list[Path], make: Callable[[Path], None]) -> Path:
-    """Return the folder that ``make`` fills; made again when a source changes.
+def once(key: str, sources: list[Path], make: Callable[[Path], None], more: str = "") -> Path:
+    """Return the folder that ``make`` fills; made again when a source changes, or ``more`` does.
 
     Raises ``AbsentError`` with the last thing that was said.
     """
     folder = CACHE / key
     stamp = folder / "made-from.txt"
-    wanted = "".join(source.read_text() for source in sorted(sources))
+    wanted = "".join(source.read_text() for source in sorted(sources)) + more
     if stamp.is_file() and stamp.read_text() == wanted:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +84,8 @@ def environment(key: str) -> tuple[Path, dict[str, str]]:
         pip = [str(folder / "bin/pip"), "--disable-pip-version-check", "install", "--quiet"]
         run([*pip, "--requirement", str(wanted)], folder)
 
-    return once(key, [wanted], make), dict(_PIN.findall(wanted.read_text()))
+    # The interpreter that wxgate has, so that both have the same.
+    return once(key, [wanted], make, sys.base_prefix), dict(_PIN.findall(wanted.read_text()))
 
 
 def go(key: str) -> tuple[Path, dict[str, str]]:

@@ -55,6 +55,11 @@ def test_addresses(settings_of: Load, shop: str, text: str, expected: tuple[Any,
         "redis+sentinel://a",
         "redis+cluster://a/1",
         "redis+cluster://a,,b",
+        "redis+cluster://a,b c",
+        "redis+cluster://a,b\\t",
+        "redis+sentinel://a,[::1/mymaster",
+        "://a",
+        "redis:/a",
     ],
 )
 def test_what_is_no_address(problems_of: Find, shop: str, text: str) -> None:

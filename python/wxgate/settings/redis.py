@@ -1,5 +1,6 @@
 """The `[state.redis]` table: the Redis or Valkey that gateways share."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
@@ -24,6 +25,7 @@ _SCHEMES: Mapping[str, tuple[Layout, bool]] = {
     "redis+cluster": ("cluster", False),
     "rediss+cluster": ("cluster", True),
 }
+_END_OF_HOSTS = re.compile("[/?#]")
 _PORT, _SENTINEL_PORT = 6379, 26379
 _HIGHEST_PORT = 65535
 
@@ -52,20 +54,25 @@ class RedisUrl(Written):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Take it apart."""
+        # Several hosts are no URL's: what the library thinks of them differs by its version.
+        scheme, _, rest = text.partition("://")
+        hosts = _END_OF_HOSTS.split(rest, maxsplit=1)[0]
         try:
-            parts = urlsplit(text)
+            parts = urlsplit(f"{scheme}://{rest[len(hosts) :]}")
         except ValueError:
             raise cls.unfit() from None
-        if parts.scheme == "unix":
+        if parts.scheme == "unix" and not hosts:
             return cls._socket(text, parts)
-        if parts.scheme not in _SCHEMES or not parts.netloc or parts.query or parts.fragment:
+        if parts.scheme == "unix" or not hosts.isprintable() or " " in hosts:
             raise cls.unfit()
-        if "@" in parts.netloc:
+        if parts.scheme not in _SCHEMES or not hosts or parts.query or parts.fragment:
+            raise cls.unfit()
+        if "@" in hosts:
             reason = "an address must not hold credentials"
             raise UnfitError(reason, 'write user = "NAME", password = "env:NAME" beside url')
         layout, tls = _SCHEMES[parts.scheme]
         port = _SENTINEL_PORT if layout == "sentinel" else _PORT
-        nodes = tuple(cls._node(one, port) for one in parts.netloc.split(","))
+        nodes = tuple(cls._node(one, port) for one in hosts.split(","))
         path = [part for part in parts.path.split("/") if part]
         master = path.pop(0) if layout == "sentinel" and path else ""
         database = path.pop(0) if path else "0"
@@ -83,7 +90,7 @@ class RedisUrl(Written):
         """Take a path, and a database as redis-py has it: ``?db=1``."""
         name, _, database = (parts.query or "db=0").partition("=")
         layout, tls = _SCHEMES["unix"]
-        if name != "db" or not _is_number(database) or parts.netloc or parts.fragment:
+        if name != "db" or not _is_number(database) or parts.fragment:
             raise cls.unfit()
         if not parts.path.strip("/"):
             raise cls.unfit()

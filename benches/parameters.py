@@ -6,6 +6,7 @@ import os
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from carry.curve import carried
 from machine import cpu_name
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def of(results: Results) -> dict[str, Any]:
     """Take them out, rounded to what they are worth."""
     carry, backlog = results.carry, results.processes.backlog
     day = carry["days"].get("stream") or carry["days"]["service"]
+    curve = carry["curve"]["service"]
     found = {
         "when": results.when,
         "commit": results.commit,
@@ -28,7 +30,7 @@ def of(results: Results) -> dict[str, Any]:
             "service": _costs(carry["days"]["service"]),
             "stream": _costs(day) if day["to"] == "stream" else None,
         },
-        "day_rate": day["mean"],
+        "day_rates": {"service": carry["days"]["service"]["mean"], day["to"]: day["mean"]},
         "latency_ms": {
             one["name"]: {
                 "rate": one["rate"],
@@ -38,8 +40,8 @@ def of(results: Results) -> dict[str, Any]:
             for one in carry["days"]["service"]["rates"]
             if one["latency"] is not None
         },
-        "curve_us": {str(one["rate"]): float(f"{one['cpu']:.0f}") for one in carry["curve"]},
-        "carried": max((one["rate"] for one in carry["curve"] if not one["refused"]), default=0),
+        "curve_us": {str(one["rate"]): float(f"{one['cpu']:.0f}") for one in curve},
+        "carried": carried(curve),
         "worker_mb": backlog["memory"]["1"],
         "claim_bytes": carry["fleet"]["claim_bytes"],
         "waiting_bytes": _waiting(backlog),

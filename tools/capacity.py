@@ -240,7 +240,7 @@ def _parameters(seen: dict[str, Any]) -> str:
     ]
     for to, costs in seen["day_us"].items():
         for name, cost in (costs or {}).items():
-            what = f"the same at {seen['day_rate']:,.0f} messages/s, to a {to}: {_NAMES[name]}"
+            what = f"the same at {seen['day_rates'][to]:,.0f} messages/s, to a {to}: {_NAMES[name]}"
             rows.append((what, f"{cost:.0f} µs"))
     for name, one in seen["latency_ms"].items():
         what = f"acknowledged at {one['rate']:,.0f}/s ({name} of 20,000,000 a day)"

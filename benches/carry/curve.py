@@ -1,8 +1,12 @@
-"""Throughput against latency: one gateway, ever more messages a second, until it is too much."""
+"""Throughput against latency: one gateway, ever more messages a second, until it is too much.
+
+To a service, and to a stream in Redis with claims and limits there as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,21 +19,39 @@ from wxgate.bench.day.stand import standing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from servers.flavour import VALKEY_9
+from servers.server import Server
+
 _RATES = (250, 500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 13_000, 16_000, 20_000)
 _FORGED = 0.01
+_QUEUES = 20.0
+"""Milliseconds, as ``overload.wait``: half of all wait longer where ever more does."""
 _ENOUGH = 0.98
 """Of what is sent: where less than this is acknowledged in time it was too much."""
 
 
-def run(seconds: float, *, small: bool = False) -> list[dict[str, Any]]:
-    """What was seen at each rate; the last one was too much."""
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_run(_RATES[:2] if small else _RATES, seconds, Path(folder)))
+def run(seconds: float, *, small: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """By destination, what was seen at each rate; the last one was too much."""
+    rates = _RATES[:2] if small else _RATES
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "service").mkdir()
+        seen = {"service": asyncio.run(_run(Setting(), rates, seconds, folder / "service"))}
+        if VALKEY_9.program is not None:
+            with Server(VALKEY_9, folder / "valkey") as server:
+                (folder / "stream").mkdir()
+                setting = Setting(to="stream", redis=f"{server.url}/0")
+                seen["stream"] = asyncio.run(_run(setting, rates, seconds, folder / "stream"))
+    return seen
 
 
-async def _run(rates: Sequence[int], seconds: float, folder: Path) -> list[dict[str, Any]]:
+async def _run(
+    setting: Setting, rates: Sequence[int], seconds: float, folder: Path
+) -> list[dict[str, Any]]:
     seen = []
-    async with standing(folder, Setting(), _FORGED) as stand:
+    async with standing(folder, setting, _FORGED) as stand:
         await stand.stretch(rates[0], seconds)
         for rate in rates:
             before = usage.cpu_seconds(stand.gateway.pid)
@@ -52,3 +74,13 @@ async def _run(rates: Sequence[int], seconds: float, folder: Path) -> list[dict[
             if lost > counts.messages * (1 - _ENOUGH):
                 break
     return seen
+
+
+def carried(seen: list[dict[str, Any]]) -> float:
+    """The highest rate that was kept up with: nothing refused, nothing queueing for longer."""
+    kept = (
+        one["rate"]
+        for one in seen
+        if not one["refused"] and one["latency"] is not None and one["latency"]["p50"] < _QUEUES
+    )
+    return float(max(kept, default=seen[0]["rate"]))

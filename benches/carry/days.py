@@ -15,19 +15,21 @@ from servers.flavour import VALKEY_9
 from servers.server import Server
 
 
-def run(messages: int, rate: float, stretch: float, tail: int) -> dict[str, Any]:
+def run(messages: int, rates: dict[str, float], stretch: float, tail: int) -> dict[str, Any]:
     """The books of both days, as the command prints them; why one was not played.
 
-    ``tail`` messages at least are played at each rate of a day as it comes.
+    ``rates`` are those of the days; ``tail`` messages at least are played at each rate of a day as
+    it comes.
     """
-    words = ("--messages", str(messages), "--rate", str(rate), "--stretch", str(stretch), "--even")
+    words = ("--messages", str(messages), "--stretch", str(stretch), "--even")
     words += ("--tail", str(tail)) if tail else ()
-    days = {"service": _day(*words)}
+    days = {"service": _day(*words, "--rate", str(rates["service"]))}
     if VALKEY_9.program is None:
         return days | {"absent": VALKEY_9.otherwise}
     with tempfile.TemporaryDirectory() as folder, Server(VALKEY_9, Path(folder)) as server:
         used = _used(server)
-        days["stream"] = _day(*words, "--to", "stream", "--redis", f"{server.url}/0")
+        to = ("--to", "stream", "--redis", f"{server.url}/0")
+        days["stream"] = _day(*words, "--rate", str(rates["stream"]), *to)
         days["stream"]["redis_peak_bytes"] = int(server.say("INFO", "memory")["used_memory_peak"])
         days["stream"]["redis_idle_bytes"] = used
     return days

@@ -21,8 +21,8 @@ after the last acknowledgement the last message had arrived.
 
 """
 _DAYS = """\
-Short days by `wxgate bench day --even`, {messages:,} messages at {rate:,.0f} a second, half of the
-highest rate above at which nothing was refused:
+Short days by `wxgate bench day --even`, {messages:,} messages each, at half of the highest rate
+above at which nothing was refused and half was acknowledged within 20 ms:
 
 """
 _RATES = """\
@@ -57,6 +57,11 @@ in a node: {claim:.0f} bytes.
 
 def carried(seen: dict[str, Any], cores: int) -> str:
     """Write what was seen of one machine."""
+    curves = (_INTRO[to] + _curve(rates) + "\n" for to, rates in seen["curve"].items())
+    return _CARRY.format(cores=cores) + "".join(curves) + _days(seen["days"])
+
+
+def _curve(seen: list[dict[str, Any]]) -> str:
     rows = [
         (
             f"{one['rate']:,}",
@@ -66,10 +71,16 @@ def carried(seen: dict[str, Any], cores: int) -> str:
             f"{one['slip']:.1%}",
             f"{one['behind']:.2f}",
         )
-        for one in seen["curve"]
+        for one in seen
     ]
     head = ("messages/s", "acknowledged", *_HEADS, "CPU µs a message", "late", "behind s")
-    return _CARRY.format(cores=cores) + table(head, rows) + "\n" + _days(seen["days"])
+    return table(head, rows)
+
+
+_INTRO = {
+    "service": "To a service over HTTP, claims and limits in the gateway's own process:\n\n",
+    "stream": "To a stream, claims and limits in the same Redis:\n\n",
+}
 
 
 _HEADS = ("p50 ms", "p90", "p99", "p99.9", "max")
@@ -102,7 +113,7 @@ def _days(days: dict[str, Any]) -> str:
     sums = "".join(f"- to a {name}: {_balance(day)}\n" for name, day in played.items())
     absent = f"No day to a stream: {days['absent']}.\n" if "absent" in days else ""
     return (
-        _DAYS.format(messages=counts["messages"], rate=played["service"]["mean"])
+        _DAYS.format(messages=counts["messages"])
         + sums
         + absent
         + "\n"
@@ -116,8 +127,9 @@ def _days(days: dict[str, Any]) -> str:
 def _balance(day: dict[str, Any]) -> str:
     counts = day["seen"]["counts"]
     return (
-        f"in {counts['messages']:,} = acknowledged {counts['acknowledged']:,} = delivered "
-        f"{day['ids']:,}; duplicates sent {counts['repeats']:,}, recognised {day['repeated']:,}; "
+        f"{day['mean']:,.0f}/s, in {counts['messages']:,} = "
+        f"acknowledged {counts['acknowledged']:,} = delivered {day['ids']:,}; "
+        f"duplicates sent {counts['repeats']:,}, recognised {day['repeated']:,}; "
         f"lost {counts['acknowledged'] - day['ids']}; forged {counts['forged']:,}, let in "
         f"{counts['let_in']}"
     )

@@ -41,7 +41,7 @@ def main() -> None:
         "growth": lambda: growth.run(args.rounds, args.messages * 2 // 3, small=args.check),
         "curve": lambda: curve.run(args.seconds, small=args.check),
         "days": lambda: days.run(
-            args.messages, args.rate or _half(seen["curve"]), args.seconds, args.tail
+            args.messages, _rates(args.rate, seen["curve"]), args.seconds, args.tail
         ),
         "added": lambda: added.run(args.rounds, args.seconds, small=args.check),
         "fleet": lambda: msgspec.to_builtins(fleet.play(scale=args.scale)),
@@ -52,9 +52,9 @@ def main() -> None:
             args.out.write_text(json.dumps(seen, indent=1))
 
 
-def _half(seen: list[dict[str, Any]]) -> float:
-    """Half of the highest rate at which nothing was refused."""
-    return max((one["rate"] for one in seen if not one["refused"]), default=seen[0]["rate"]) / 2
+def _rates(asked: float | None, seen: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    """By destination, what was asked for; or half of the highest rate that it carried."""
+    return {to: asked or curve.carried(rates) / 2 for to, rates in seen.items()}
 
 
 if __name__ == "__main__":

@@ -25,10 +25,7 @@ pytestmark = pytest.mark.timeout(150)
 async def dies(on: Fleet, keeper: Keeper) -> None:
     """Its replica lags, and takes over when it is dead for good."""
     cluster, primary = keeper.of_a_cluster, keeper.server
-    replica = cluster.replica(primary)
-    # As in Sentinel's care: what is sent to one that is only paused it reads once it goes on.
-    replica.pause()
-    primary.say("CLIENT", "KILL", "TYPE", "replica")
+    replica = cluster.lag(primary)
     await asyncio.sleep(0.3)  # how far it lags
     primary.kill()
     replica.resume()

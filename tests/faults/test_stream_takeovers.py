@@ -66,9 +66,7 @@ def test_c4_a_replica_that_lagged_takes_over(
 
 async def dies(cluster: Cluster, old: Server) -> None:
     """Its replica lags, and takes over when it is dead for good."""
-    replica = cluster.replica(old)
-    replica.pause()
-    old.say("CLIENT", "KILL", "TYPE", "replica")
+    replica = cluster.lag(old)
     await asyncio.sleep(0.8)  # how far it lags
     old.kill()
     replica.resume()

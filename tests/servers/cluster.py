@@ -99,6 +99,14 @@ class Cluster:
             source.say("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
         self.move(slot, target)
 
+    def lag(self, primary: Server) -> Server:
+        """Stop the replica of a primary, which is to lack what is written from now on."""
+        replica = self.replica(primary)
+        replica.pause()
+        # What is sent to one that is only paused it reads once it goes on.
+        primary.say("CLIENT", "KILL", "TYPE", "replica")
+        return replica
+
     def reset(self) -> None:
         """Bring every node back to how it started."""
         for node in self.nodes:

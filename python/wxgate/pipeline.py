@@ -189,6 +189,7 @@ class Pipeline:
             finally:
                 self._land(tenant)
         if claimed is True:
+            # As nearly all are: not by way of one coroutine more.
             return await self._follow(self._begin(account, message), message, first=True)
         return await self._act_on(claimed, account, message)
 

@@ -11,13 +11,20 @@ import json
 import os
 import sys
 import tempfile
+from contextvars import copy_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 from wechat import ACCOUNT, AES_KEY, APPID, TEXT, TOKEN, USER, Push, push
 from wxcore._wxcore import Gateway as Core
 from wxgate.gateway import Gateway
+from wxgate.reading import Reading
+from wxgate.scheduler import handing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
 
 _WARM = 256
 """Messages before those that are counted: the interpreter has specialised its code by then."""
@@ -80,25 +87,46 @@ class _Scope:
         self.headers = {"content-length": str(len(sent.body))}
 
 
-class _Protocol:
+class _Body:
+    """granian's, which has come."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def add_done_callback(self, tell: Callable[[_Body], None], *, context: Context) -> None:
+        asyncio.get_running_loop().call_soon(tell, self, context=context)
+
+    def result(self) -> bytes:
+        return self._content
+
+
+class _Watcher:
     """granian's part of a request."""
 
-    def __init__(self, sent: Push) -> None:
+    def __init__(self, sent: Push, account: str) -> None:
+        self.scope = _Scope(sent, account)
         self._body = sent.body
-        self.length = len(sent.body)
+        self.ended: Callable[[], None] = _whole
 
-    def __call__(self) -> asyncio.Future[bytes]:
-        # A body that was asked for ahead, and has come.
-        come: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        come.set_result(self._body)
-        return come
+    @property
+    def proto(self) -> _Watcher:
+        return self
+
+    def __call__(self) -> _Body:
+        return _Body(self._body)
 
     def response_bytes(self, status: int, _: list[tuple[str, str]], body: bytes) -> None:
         assert (status, body) == (200, b"success")
 
+    def done(self) -> None:
+        self.ended()
+
+    def err(self, error: BaseException) -> None:
+        raise error
+
 
 async def rsgi(folder: Path, shops: int, name: str) -> None:
-    """Play all that a message to ``log:`` takes of ours: ``Gateway.__rsgi__``, 32 at once.
+    """Play all that a message to ``log:`` takes of ours, from granian's hands on; 32 at once.
 
     Each is of another user; those of several shops come by turns.
     """
@@ -109,16 +137,26 @@ async def rsgi(folder: Path, shops: int, name: str) -> None:
     config.with_name("token").write_text(TOKEN)
     config.with_name("aes_key").write_text(AES_KEY)
     gateway = Gateway(config)
-    requests: list[Any] = [
-        (_Scope(sent, names[number % shops]), _Protocol(sent))
-        for number, sent in enumerate(_requests())
-    ]
+    requests = [_Watcher(sent, names[number % shops]) for number, sent in enumerate(_requests())]
     state = await gateway.open()
+    loop = asyncio.get_running_loop()
+    hand = handing(Reading(state.pipeline, loop, copy_context()), loop, _whole)
 
-    async def played(some: list[Any]) -> None:
+    async def played(some: list[_Watcher]) -> None:
         for at in range(0, len(some), _AT_ONCE):
             batch = some[at : at + _AT_ONCE]
-            await asyncio.gather(*(gateway.__rsgi__(*request) for request in batch))
+            left, over = len(batch), loop.create_future()
+
+            def ended(over: asyncio.Future[None] = over) -> None:
+                nonlocal left
+                left -= 1
+                if not left:
+                    over.set_result(None)
+
+            for request in batch:
+                request.ended = ended
+                hand(request)
+            await over
         while any(  # noqa: ASYNC110 (a dispatcher has no event for it)
             one.waiting or one.in_flight for one in state.dispatcher.snapshot()
         ):
@@ -129,6 +167,10 @@ async def rsgi(folder: Path, shops: int, name: str) -> None:
     await played(requests[_WARM:])
     mark(name)
     await gateway.aclose()
+
+
+def _whole(*_: object) -> NoReturn:
+    raise AssertionError
 
 
 def _requests() -> list[Push]:

@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 _TIMED = Path(__file__).with_name("timed")
 _SPANS = (
-    "handed to the loop, until its task has its first turn",
-    "until its task has the turn after that, the body in hand",
+    "asked for its body, until the loop has it",
     "checked, decrypted, parsed, routed: wxcore",
     "until the claims of this turn of the loop go to Redis",
     "Redis, and until the loop hears of it",
-    "until its task has its turn again",
     "until the messages of this turn go to the journal",
     "written and synced, and until the loop hears of it",
-    "until its task has its turn again, with the answer",
+    "until granian's threads have the answer",
 )
 """Between each two stations of ``timed/sitecustomize.py``."""
 _REST = "the rest: sockets, granian's threads, the player's own"

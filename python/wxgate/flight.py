@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wxgate.deadlines import Deadlines
 
 if TYPE_CHECKING:
+    import asyncio
+
     from wxcore._wxcore import Received
 
     Answer = tuple[int, str, bytes] | tuple[int, str, bytes, int]
@@ -47,43 +48,52 @@ class Flight:
         """Its place in the journal, where a service is asked for the answer."""
         self.asked: asyncio.Future[bytes] | None = None
         """What the service will say; cancelled once nobody cares."""
-        self._waiting: list[asyncio.Future[End]] = []
+        self._waiting: list[Waiter] = []
 
-    def wait(self, deadlines: Waits) -> asyncio.Future[End]:
-        """Wait for the end, but not longer than the sender does; who has waited leaves them."""
-        # A future for each: a peer that hangs up cancels its own.
-        future: asyncio.Future[End] = deadlines.loop.create_future()
-        self._waiting.append(future)
-        deadlines.enter(future)
-        return future
+    def wait(self, waiter: Waiter) -> None:
+        """Have a try be told the end."""
+        self._waiting.append(waiter)
 
     @property
     def is_awaited(self) -> bool:
         """Whether a request still waits for the end."""
-        return any(not future.done() for future in self._waiting)
+        return any(not waiter.is_over for waiter in self._waiting)
 
     def end(self, how: End) -> None:
         """Tell everybody."""
-        for future in self._waiting:
-            _settle(future, how)
+        for waiter in self._waiting:
+            _tell(waiter, how)
         self._waiting.clear()
 
 
-Waits = Deadlines[asyncio.Future["End"]]
+class Waiter(Protocol):
+    """A try that waits for the end."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it waits no more."""
+        ...
+
+    def told(self, end: End) -> None:
+        """Hear of it; of none (None) if the time is up."""
+        ...
+
+
+Waits = Deadlines[Waiter]
 
 
 def waits(loop: asyncio.AbstractEventLoop, seconds: float) -> Waits:
-    """Deadlines for ``Flight.wait``."""
+    """Deadlines for those who wait for the end of a flight."""
     return Deadlines(loop, seconds, _give_up)
 
 
-def _give_up(future: asyncio.Future[End]) -> None:
-    _settle(future, None)
+def _give_up(waiter: Waiter) -> None:
+    _tell(waiter, None)
 
 
-def _settle(future: asyncio.Future[End], how: End) -> None:
-    if not future.done():
-        future.set_result(how)
+def _tell(waiter: Waiter, how: End) -> None:
+    if not waiter.is_over:
+        waiter.told(how)
 
 
 def pack(answer: Answer) -> bytes:

@@ -155,7 +155,7 @@ class Flights:
         """Tell whoever still waits that the time is up."""
         for timer in self._late.values():
             timer.cancel()
-        for flight in self._open.values():
+        for flight in list(self._open.values()):
             flight.end(None)
 
     def _await_answer(self, seq: int, flight: Flight, destination: int | None = None) -> None:

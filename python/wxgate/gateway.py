@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
     from wxgate.asgi import Message, Receive, Send
-    from wxgate.guard.shedder import Shedder
+    from wxgate.pipeline import Pipeline
     from wxgate.sinks.function import Handler
 
 
@@ -78,9 +78,9 @@ class Gateway:
             return self._state
 
     @property
-    def shedder(self) -> Shedder | None:
-        """Who refuses requests before the loop hears of them, once it has started."""
-        return None if self._state is None else self._state.way.turnstile.shedder
+    def pipeline(self) -> Pipeline | None:
+        """What answers requests, once it has started."""
+        return None if self._state is None else self._state.pipeline
 
     async def reload(self, settings: Settings | Path | str | None = None) -> bool:
         """Go on under another configuration, that of the same file unless another is given.

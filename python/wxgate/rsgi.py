@@ -22,16 +22,13 @@ class _TooLargeError(Exception):
 
 async def serve(state: State, scope: Scope, protocol: HTTPProtocol) -> None:
     """Answer one HTTP request."""
-    # All in one coroutine: each that waits for another is entered again whenever a message goes on.
     pipeline = state.pipeline
     path = scope.path
     answer = pipeline.refuses_unread(path)
     body = b""
     if answer is None:
         try:
-            reading = _body(scope, protocol, pipeline.max_body)
-            came = _come(reading)
-            body = await within(pipeline.reading, reading) if came is None else came
+            body = await within(pipeline.reading, _body(scope, protocol, pipeline.max_body))
         except _TooLargeError:
             answer = pipeline.refuse(path, "request.too_large")
         except TimeoutError:
@@ -65,28 +62,12 @@ def _headers(scope: Scope) -> list[tuple[str, str]]:
 
 def _body(scope: Scope, protocol: HTTPProtocol, limit: int) -> Awaitable[bytes]:
     """The length header bounds the read, hyper keeps to it; without one the chunks are counted."""
-    # The headers are copied each time that they are looked at: the server may have done so before.
-    known: int | None = getattr(protocol, "length", None)
-    if known is not None and known <= limit:
-        return protocol()
     length = scope.headers.get("content-length")
     if length is None:
         return _chunks(scope, protocol, limit)
     if not length.isdigit() or int(length) > limit:
         raise _TooLargeError
     return protocol()
-
-
-def _come(reading: Awaitable[bytes]) -> bytes | None:
-    """Return a body that was asked for ahead and has come: nobody has to wait, or to watch over it.
-
-    Raises what ``_hung_up`` names.
-    """
-    done = getattr(reading, "done", None)
-    if done is None or not done():
-        return None
-    # No other awaitable of a server's has both.
-    return reading.result()  # type: ignore[attr-defined, no-any-return]
 
 
 async def _chunks(scope: Scope, protocol: HTTPProtocol, limit: int) -> bytes:

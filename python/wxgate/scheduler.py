@@ -1,7 +1,7 @@
 """How granian hands requests to the event loop, and refuses those that there is no room for.
 
-A body is asked for here, on granian's thread, so that it has come when the loop gets to its turn:
-one turn less for each message. Not while the loop is behind: refusals wait for this thread then.
+A body is asked for here, on granian's thread, so that the loop need not be told of its request
+before. Not while the loop is behind: refusals wait for this thread then.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ from granian._granian import CallbackScheduler
 from granian.server import mp
 
 from wxgate import refused
+from wxgate.reading import Reading, Request
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
-    from contextvars import Context
+    from collections.abc import Callable
 
-    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
     from wxgate.flight import Answer
-    from wxgate.guard.shedder import Shedder
+    from wxgate.pipeline import Pipeline
 
 
-def stand(shedder: Shedder) -> None:
-    """Have the server that this process is about to run ask ``shedder`` about each request."""
-    shedder.asked = True
+def stand(pipeline: Pipeline) -> None:
+    """Have the server that this process is about to run hand its requests to ``pipeline``."""
+    pipeline.turnstile.shedder.asked = True
     # Granian has no place for it; its version is pinned, and tests see whether it asks.
-    mp._new_cbscheduler = partial(_Scheduler, shedder)  # noqa: SLF001
+    mp._new_cbscheduler = partial(_Scheduler, pipeline)  # noqa: SLF001
 
 
 class _Scheduler(CallbackScheduler):
@@ -38,7 +37,7 @@ class _Scheduler(CallbackScheduler):
 
     def __new__(
         cls,
-        _: Shedder,
+        _: Pipeline,
         loop: asyncio.AbstractEventLoop,
         serve: Callable[[Any], Any],
         *,
@@ -51,76 +50,49 @@ class _Scheduler(CallbackScheduler):
 
     def __init__(
         self,
-        shedder: Shedder,
+        pipeline: Pipeline,
         loop: asyncio.AbstractEventLoop,
         serve: Callable[[Any], Any],
         **_: bool,
     ) -> None:
-        """Ask ``shedder`` first."""
+        """Hand over to ``pipeline``."""
         super().__init__()
-        self._schedule_fn = handing(shedder, loop, serve, self._ctx)
+        self._schedule_fn = handing(Reading(pipeline, loop, self._ctx), loop, serve)
 
 
 def handing(
-    shedder: Shedder,
-    loop: asyncio.AbstractEventLoop,
-    serve: Callable[[Any], Any],
-    context: Context,
+    reading: Reading, loop: asyncio.AbstractEventLoop, serve: Callable[[Any], Any]
 ) -> Callable[[Any], None]:
-    """Return what hands a request of granian's to ``loop``, unless ``shedder`` refuses it."""
+    """Return what hands a request of granian's to ``loop``, unless there is no room for it."""
+    shedder, context = reading.pipeline.turnstile.shedder, reading.context
 
-    def begin(coroutine: Any, watcher: Any) -> None:  # noqa: ANN401 (granian's)
-        watcher.taskref(loop.create_task(coroutine))
+    def begin(watcher: Any) -> None:  # noqa: ANN401 (granian's)
+        watcher.taskref(loop.create_task(serve(watcher)))
 
     def hand(watcher: Any) -> None:  # noqa: ANN401 (granian's)
-        if shedder.refuses(watcher.scope.path):
+        scope = watcher.scope
+        path = scope.path
+        if shedder.refuses(path):
             _refuse(watcher, shedder.answer)
+        elif not _is_short(scope, reading.pipeline.max_body):
+            loop.call_soon_threadsafe(begin, watcher, context=context)
+        elif shedder.is_calm:
+            Request(reading, watcher, scope, path).ask()
         else:
-            length = _length(watcher.scope) if shedder.is_calm else None
-            served = watcher if length is None else _Ahead(watcher, length)
-            loop.call_soon_threadsafe(begin, serve(served), watcher, context=context)
+            ask = Request(reading, watcher, scope, path).ask
+            loop.call_soon_threadsafe(ask, context=context)
 
     return hand
 
 
 _SHORT = 65536
-"""Bytes of a body that is asked for before its request has its turn."""
+"""Bytes of a body that is asked for as soon as its request is there; ``serve`` sees to others."""
 
 
-def _length(scope: Scope) -> int | None:
-    """How long the body is said to be, if that is known and short."""
+def _is_short(scope: Scope, most: int) -> bool:
+    """Whether its body is said to have a length, and a short one: at most ``most`` bytes."""
     said = scope.headers.get("content-length")
-    if said is None or not said.isdigit():
-        return None
-    length = int(said)
-    return length if length <= _SHORT else None
-
-
-class _Ahead:
-    """A request of granian's whose body is on its way."""
-
-    __slots__ = ("done", "err", "proto", "scope")
-
-    def __init__(self, watcher: Any, length: int) -> None:  # noqa: ANN401 (granian's)
-        self.scope = watcher.scope
-        self.proto = _Reading(watcher.proto, length)
-        self.done = watcher.done
-        self.err = watcher.err
-
-
-class _Reading:
-    """Its protocol, as far as an application uses it."""
-
-    __slots__ = ("_body", "length", "response_bytes")
-
-    def __init__(self, proto: HTTPProtocol, length: int) -> None:
-        self._body = proto()
-        self.length = length
-        self.response_bytes = proto.response_bytes
-
-    def __call__(self) -> Awaitable[bytes]:
-        """Return what was asked for."""
-        return self._body
+    return said is not None and said.isdigit() and int(said) <= min(_SHORT, most)
 
 
 def _refuse(watcher: Any, answer: Answer) -> None:  # noqa: ANN401 (granian's)

@@ -215,8 +215,8 @@ class _Worker:
         """Start, and let in what has waited once the loop runs for good."""
         self._gateway.__rsgi_init__(loop)
         tuning.has_started()
-        if (shedder := self._gateway.shedder) is not None:
-            stand(shedder)
+        if (pipeline := self._gateway.pipeline) is not None:
+            stand(pipeline)
         number = self._gateway.shared.number
         self._subordinate = Subordinate(loop, self._gateway, self._door.knock(), number)
         loop.call_soon(signals.release_stops)

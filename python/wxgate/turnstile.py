@@ -14,7 +14,7 @@ import math
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wxgate.guard.overload import LEVELS, Overload, OverloadRules, refused_from
 from wxgate.guard.shedder import Shedder
@@ -49,6 +49,19 @@ _EPOCH_S = 3600
 """How long users keep their levels."""
 
 
+class Waiter(Protocol):
+    """A try that waits for its turn."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it waits no more."""
+        ...
+
+    def enter(self) -> None:
+        """Hear that it has it."""
+        ...
+
+
 class Turnstile:
     """Stands before the journal. One for each worker, used on its loop."""
 
@@ -74,7 +87,7 @@ class Turnstile:
         self._wall = wall
         self._cpu = cpu
         self._spent = 0.0
-        self._queue: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._queue: deque[tuple[float, Waiter]] = deque()
         self.shedder = Shedder(self._queue)
         self.shed: Callable[[str, int], None] = _unheard
         """Told of what was refused unread: the account, and how many."""
@@ -130,14 +143,12 @@ class Turnstile:
         """Whether a message may take its turn; to be asked while pressed."""
         return self.overload.admits(message.level(self._epoch), len(self._queue))
 
-    async def turn(self) -> None:
-        """Wait for the turn of a message that was admitted."""
+    def turn(self, waiter: Waiter) -> None:
+        """Have a message that was admitted be told when it has its turn."""
         if not self._queue:
             self._let_in_at = self._clock()
             self._loop.call_soon(self._let_in)
-        future = self._loop.create_future()
-        self._queue.append((self._clock(), future))
-        await future
+        self._queue.append((self._clock(), waiter))
 
     def _let_in(self) -> None:
         now = self._clock()
@@ -147,10 +158,10 @@ class Turnstile:
         self._let_in_at = now
         self._each = max(1, self._each // 2) if long else min(_EACH_TURN, self._each + 1)
         for _ in range(min(self._each, len(queue))):
-            since, future = queue.popleft()
+            since, waiter = queue.popleft()
             self.overload.served(now - since)
-            if not future.done():
-                future.set_result(None)
+            if not waiter.is_over:
+                waiter.enter()
         if queue:
             self._loop.call_soon(self._let_in)
 

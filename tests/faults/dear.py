@@ -15,6 +15,7 @@ from wxgate.cli import main
 
 if TYPE_CHECKING:
     from wxcore._wxcore import Received
+    from wxgate.stores import Waiter
 
 COST = 0.004
 """Seconds of a processor. Not of a clock: what else the machine has to do is not in it."""
@@ -26,11 +27,11 @@ def make_dear() -> None:
     """Have each message cost that once it was let in."""
     claim = Admission.claim
 
-    def dearly(self: Admission, account: str, message: Received, now: int) -> Any:
+    def dearly(self: Admission, account: str, message: Received, now: int, waiter: Waiter) -> Any:
         until = time.thread_time() + COST
         while time.thread_time() < until:
             pass
-        return claim(self, account, message, now)
+        return claim(self, account, message, now, waiter)
 
     Admission.claim = dearly  # type: ignore[method-assign]
 

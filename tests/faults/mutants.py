@@ -6,7 +6,6 @@ made most easily there.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from wxgate.admit import Admission
 from wxgate.cli import main
 from wxgate.dispatch import Dispatcher
 from wxgate.dispatch.lane import Window
-from wxgate.flight import Flight
+from wxgate.flight import Flight, Waiter
 from wxgate.flights import Flights
 from wxgate.record import Recorder
 from wxgate.stores.redis.exchange import Exchange
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from wxcore._wxcore import Received
     from wxgate.stores import Denied
+    from wxgate.stores import Waiter as Try
 
 _SUCCESS = (200, "text/plain", b"success")
 
@@ -32,8 +32,8 @@ _SUCCESS = (200, "text/plain", b"success")
 def acknowledge_before_durable() -> None:
     """Answer as soon as the journal was told, without waiting for the disk."""
 
-    async def at_once(_: Flight, __: float) -> tuple[int, str, bytes]:
-        return _SUCCESS
+    def at_once(_: Flight, waiter: Waiter) -> None:
+        waiter.told(_SUCCESS)
 
     Flight.wait = at_once  # type: ignore[method-assign, assignment]
 
@@ -71,10 +71,10 @@ def settle_before_delivery() -> None:
 def take_every_try_for_new() -> None:
     """Keep no claims."""
 
-    def again(_: Admission, __: Received, ___: int) -> bool:
+    def ask(_: Admission, __: Received, ___: int, ____: object = None) -> bool:
         return True
 
-    Admission.again = again  # type: ignore[method-assign, assignment]
+    Admission._ask = ask  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 def acknowledge_on_a_full_disk() -> None:
@@ -122,10 +122,8 @@ def forget_to_confirm() -> None:
 def ask_nobody_else() -> None:
     """Decide alone, although the store is there."""
 
-    def ask(self: Exchange, message: Received, full: Denied | None = None) -> asyncio.Future[Any]:
-        future = asyncio.get_running_loop().create_future()
-        future.set_result(self._owner.alone(message, full))
-        return future
+    def ask(self: Exchange, message: Received, waiter: Try, full: Denied | None = None) -> None:
+        waiter.decided(self._owner.alone(message, full))
 
     Exchange.ask = ask  # type: ignore[method-assign]
 

@@ -48,7 +48,7 @@ def test_memory_is_flat_while_a_backlog_grows(stage: Stage) -> None:
     async def scene() -> float:
         async with theatre.gateway:
             claims = EverNew()
-            theatre.state.pipeline._admission._claims = claims  # type: ignore[assignment] # noqa: SLF001
+            theatre.state.pipeline.admission._claims = claims  # type: ignore[assignment] # noqa: SLF001
             theatre.flights._claims = claims  # type: ignore[assignment] # noqa: SLF001
             await pile_up(theatre, calls, FIRST)
             grown = math.inf

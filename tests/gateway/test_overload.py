@@ -45,7 +45,7 @@ def pressed_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def press(theatre: Theatre) -> Overload:
     """Have a turn of the loop take far too long; return what then decides."""
-    stands = theatre.state.pipeline._turnstile  # noqa: SLF001 (there is no other way in)
+    stands = theatre.state.pipeline.turnstile
     stands.turned(1.0)
     assert stands.pressed
     return stands.overload
@@ -148,7 +148,7 @@ def test_it_can_be_turned_off(stage: Stage) -> None:
 
     async def run() -> None:
         async with theatre.gateway:
-            stands = theatre.state.pipeline._turnstile  # noqa: SLF001 (there is no other way in)
+            stands = theatre.state.pipeline.turnstile
             stands.turned(1.0)
             assert not stands.pressed
 

@@ -77,7 +77,7 @@ def test_a_retry_waits_with_the_first_try(stage: Stage) -> None:
     assert len(handler.got) == 1
 
 
-def test_who_hangs_up_as_its_claim_arrives_leaves_it(
+def test_who_hangs_up_before_its_claim_arrives_leaves_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try is new: nobody else will ever give it back."""
@@ -85,26 +85,30 @@ def test_who_hangs_up_as_its_claim_arrives_leaves_it(
 
     async def run() -> None:
         async with theatre.gateway:
-            admission = theatre.state.pipeline._admission  # noqa: SLF001
-            claim, asked = admission.claim, []
+            admission = theatre.state.pipeline.admission
+            claims, asked = admission._claims, []  # noqa: SLF001 (a store that is elsewhere)
 
-            def ask(*of: Any) -> asyncio.Future[Any]:
-                future = asyncio.get_running_loop().create_future()
-                asked.append((future, claim(*of)))
-                return future
+            class Elsewhere:
+                abandon = claims.abandon
+
+                def claim(self, message: Any, now: int) -> asyncio.Future[Any]:
+                    asked.append((asyncio.get_running_loop().create_future(), (message, now)))
+                    return asked[-1][0]
 
             message = theatre.players["shop"].message("text")
             with monkeypatch.context() as patch:
-                patch.setattr(admission, "claim", ask)
+                patch.setattr(admission, "_claims", Elsewhere())
                 first = asyncio.create_task(theatre.again("shop", message))
                 await until(lambda: asked)
-                ((future, held),) = asked
-                future.set_result(held)
+                ((future, of),) = asked
                 first.cancel()
                 await asyncio.wait({first})
-            assert (held, first.cancelled()) == (True, True)
+                future.set_result(claims.claim(*of))
+                await asyncio.sleep(0)
+            assert (future.result(), first.cancelled()) == (True, True)
             assert (await theatre.again("shop", message)).status == 200
             assert theatre.total("shop", "accepted") == 1
+            assert theatre.state.pipeline.in_flight == 0
 
     asyncio.run(run())
 

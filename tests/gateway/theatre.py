@@ -57,7 +57,7 @@ class Theatre:
     @property
     def flights(self) -> Flights:
         """What is under way."""
-        return self.state.pipeline._flights  # noqa: SLF001 (as above)
+        return self.state.pipeline.flights
 
     def total(self, account: str, column: str) -> int:
         """One counter of an account."""

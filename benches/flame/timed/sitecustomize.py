@@ -10,22 +10,17 @@ import os
 import sys
 import time
 from array import array
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-STATIONS = (
-    *("handed", "turn", "body", "asked", "sent", "heard"),
-    *("record", "appended", "durable", "answered"),
-)
+STATIONS = ("handed", "come", "asked", "sent", "heard", "appended", "durable", "answered")
 _OUTPUT = os.environ.get("WXGATE_BENCH_WAITS")
 _EVERY = 2_000
 """Messages after which theirs are written: all at once would hold up the loop that is looked at."""
 _clock = time.perf_counter
-_marks: ContextVar[dict[str, float]] = ContextVar("marks")
 _open: dict[str, dict[str, float]] = {}
 """Of each message that is under way, by its id, when it was where."""
 _seen = array("d")
@@ -63,43 +58,35 @@ def _after(owner: Any, name: str, before: Callable[..., Any], look: Callable[...
 
 
 def _watch_server() -> None:
-    from wxgate import rsgi, scheduler  # noqa: PLC0415 (not before this is the gateway)
+    from wxgate import scheduler  # noqa: PLC0415 (not before this is the gateway)
 
-    class Reading(scheduler._Reading):  # noqa: SLF001 (to be looked at)
-        __slots__ = ("handed",)
+    class Request(scheduler.Request):
+        __slots__ = ("marks",)
 
-        def __init__(self, *arguments: Any) -> None:  # noqa: ANN401 (as it is)
-            self.handed = _clock()
-            super().__init__(*arguments)
+        def ask(self) -> None:
+            self.marks = {"handed": _clock()}
+            super().ask()
 
-    def turn(_: object, protocol: Any, __: int) -> None:  # noqa: ANN401 (granian's, or ours)
-        handed = getattr(protocol, "handed", None)
-        _marks.set({"turn": _clock()} | ({} if handed is None else {"handed": handed}))
+        def _take(self, body: bytes) -> None:
+            self.marks["come"] = _clock()
+            super()._take(body)
 
-    scheduler._Reading = Reading  # type: ignore[misc] # noqa: SLF001 (as above)
-    _before(rsgi, "_body", turn)
+        def set_result(self, answer: Any) -> None:  # noqa: ANN401 (an answer)
+            super().set_result(answer)
+            self.marks["answered"] = _clock()
+            if all(station in self.marks for station in STATIONS):
+                _keep(self.marks)
+
+    scheduler.Request = Request  # type: ignore[misc]
 
 
 def _watch_pipeline() -> None:
     from wxgate.admit import Admission  # noqa: PLC0415 (as above)
-    from wxgate.pipeline import Pipeline  # noqa: PLC0415
 
-    whole = Pipeline.answer
-
-    async def answer(me: Pipeline, *arguments: Any) -> Any:  # noqa: ANN401 (an answer)
-        marks = _marks.get()
-        marks["body"] = _clock()
-        said = await whole(me, *arguments)
-        marks["answered"] = _clock()
-        if all(station in marks for station in STATIONS):
-            _keep(marks)
-        return said
-
-    def asked(_: Admission, __: str, message: Any, ___: int) -> None:  # noqa: ANN401 (wxcore's)
-        _open[message.id] = marks = _marks.get()
+    def asked(_: Admission, __: str, message: Any, ___: int, waiter: Any) -> None:  # noqa: ANN401 (a passage)
+        _open[message.id] = marks = waiter._reply.marks  # noqa: SLF001 (to be looked at)
         marks["asked"] = _clock()
 
-    Pipeline.answer = answer  # type: ignore[method-assign]
     _before(Admission, "claim", asked)
 
 
@@ -128,7 +115,6 @@ def _watch_journal() -> None:
         _mark((flight.message_id,), "durable")
         _open.pop(flight.message_id, None)
 
-    _before(Recorder, "record", lambda _, flight: _mark((flight.message_id,), "record"))
     _after(Recorder, "_hand_over", lambda me: me._gathered, appended)  # noqa: SLF001 (as above)
     _before(Flights, "recorded", durable)
 

@@ -16,11 +16,27 @@ if TYPE_CHECKING:
     """A new message over a limit, which nobody has claimed: the rule, and the wait in µs."""
 
 
+class Waiter(Protocol):
+    """A try of a message that waits for what a store says of it."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it waits no more: then what it would have been given is given back."""
+        ...
+
+    def decided(self, claimed: Held | Denied) -> None:
+        """Hear of it."""
+        ...
+
+
 class Claims(Protocol):
     """What is known of messages: ``new → leased → done(answer)``. Times are Unix milliseconds.
 
     ``wxcore.Claims`` serves one process, ``SharedClaims`` the workers of a machine, ``RedisClaims``
     any number of machines. ``wxgate.testing`` has the tests that every one of them passes.
+
+    A store that is elsewhere may have ``claim_for(message, now, waiter)`` beside ``claim``, which
+    returns None where it tells ``waiter`` later: that spares each message a future.
     """
 
     def claim(self, message: Received, now: int) -> Held | Denied | Future[Held | Denied]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from wxgate.errors import StoreError
 from wxgate.redis.place import Place
 from wxgate.stores.redis.call import DONE, GIVEN_BACK, PENDING, SCRIPT, Frame
-from wxgate.stores.redis.exchange import Exchange
+from wxgate.stores.redis.exchange import Asked, Exchange
 from wxgate.stores.redis.panel import Panel
 from wxgate.stores.redis.recovery import Recovery
 from wxgate.stores.redis.tally import Tally
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from wxgate.redis.session import Session
     from wxgate.settings.redis import Redis
-    from wxgate.stores import Denied, Held, LocalClaims
+    from wxgate.stores import Denied, Held, LocalClaims, Waiter
     from wxgate.stores.redis.call import Note
 
 
@@ -122,6 +122,12 @@ class RedisClaims:
 
         What is answered at once has met no limit yet; what is answered later has met all.
         """
+        asked = Asked(self._loop)
+        held = self.claim_for(message, now, asked)
+        return asked.future if held is None else held
+
+    def claim_for(self, message: Received, now: int, waiter: Waiter) -> Held | None:
+        """As ``claim``; None if ``waiter`` is told later."""
         try:
             held = self.local.claim(message, now)
         except StoreError:
@@ -131,7 +137,8 @@ class RedisClaims:
         if held is not True:
             return held
         if self._exchange.in_use:
-            return self._exchange.ask(message, self._hold(message))
+            self._exchange.ask(message, waiter, self._hold(message))
+            return None
         self.tally.decided_alone += 1
         return True
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wxgate.redis.place import Place
     from wxgate.redis.session import Session
-    from wxgate.stores import Denied, Held
+    from wxgate.stores import Denied, Held, Waiter
     from wxgate.stores.redis.call import Frame, Note
     from wxgate.stores.redis.tally import Tally
 
@@ -42,6 +42,23 @@ _REOPEN_S = 0.001
 """Between two attempts to connect, as long as somebody may still wait for it."""
 _AGAIN_S = 0.005
 """Until a Cluster that moves keys is asked again."""
+
+
+class Asked:
+    """Waits for the answer to one ask, for who would rather await a future."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Not answered yet."""
+        self.future: asyncio.Future[Held | Denied] = loop.create_future()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.future.done()
+
+    def decided(self, claimed: Held | Denied) -> None:
+        """Hear the answer."""
+        self.future.set_result(claimed)
 
 
 class Owner(Protocol):
@@ -108,20 +125,18 @@ class Exchange:
         self.in_use = True
         self._beat = self._loop.call_later(_BEAT_S, self._look)
 
-    def ask(self, message: Received, full: Denied | None = None) -> asyncio.Future[Held | Denied]:
+    def ask(self, message: Received, waiter: Waiter, full: Denied | None = None) -> None:
         """Ask for a message that is new here: without its limits, if one is ``full`` already."""
         run = self._next or self._begin()
         if not run.is_due:
             self._due(run)
-        future: asyncio.Future[Held | Denied] = self._loop.create_future()
         if self._owner.limits is None or full is not None:
             run.claims.append((message.claim_key, (), b""))
         else:
             run.claims.append((message.claim_key, message.limit_keys, message.limit_terms))
-        run.asks.append((future, message, full))
+        run.asks.append((waiter, message, full))
         if run.is_full:
             self._flush()
-        return future
 
     def note(self, key: bytes, value: bytes, life: int) -> None:
         """Tell of a message."""
@@ -229,13 +244,13 @@ class Exchange:
 
     def _give(self, run: Run, letters: bytes, more: list[bytes]) -> None:
         rest, limited = iter(more), self._owner.limits is not None
-        for (future, message, full), letter in zip(run.asks, letters, strict=True):
+        for (waiter, message, full), letter in zip(run.asks, letters, strict=True):
             verdict: Held | Denied = True
             if letter != _NEW or limited:
                 with_more = next(rest) if letter in _WITH_MORE else b""
                 verdict = self._owner.verdict(message, letter, with_more, full)
-            if not future.done():
-                future.set_result(verdict)
+            if not waiter.is_over:
+                waiter.decided(verdict)
             elif verdict is True:
                 self._owner.unheard(message, full)
 
@@ -244,11 +259,11 @@ class Exchange:
             return
         run.is_late = True
         self._tally.late += len(run.asks)
-        for future, message, full in run.asks:
-            if future.done():
+        for waiter, message, full in run.asks:
+            if waiter.is_over:
                 self._owner.unheard(message, full)
             else:
-                future.set_result(self._owner.alone(message, full))
+                waiter.decided(self._owner.alone(message, full))
 
     def _expire(self, run: Run) -> None:
         # It may be this process that was busy: first have a look at what has come meanwhile.

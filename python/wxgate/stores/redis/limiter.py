@@ -13,7 +13,7 @@ from wxcore import Limiter, Limits
 from wxgate.redis.place import Place
 from wxgate.settings.redis import Redis, RedisUrl
 from wxgate.stores.redis.call import SCRIPT, Frame
-from wxgate.stores.redis.exchange import Exchange
+from wxgate.stores.redis.exchange import Asked, Exchange
 from wxgate.stores.redis.recovery import Recovery
 from wxgate.stores.redis.tally import Tally
 
@@ -134,7 +134,9 @@ class _Node:
 
     async def ask(self, call: _Call) -> Held | Denied:
         if self.exchange.in_use:
-            return await self.exchange.ask(cast("Received", call))
+            asked = Asked(asyncio.get_running_loop())
+            self.exchange.ask(cast("Received", call), asked)
+            return await asked.future
         return self.alone(call)
 
     def verdict(

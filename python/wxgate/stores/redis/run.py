@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncio import Future, TimerHandle
+    from asyncio import TimerHandle
 
     from wxcore._wxcore import Received
 
-    from wxgate.stores import Denied, Held
+    from wxgate.stores import Denied, Waiter
     from wxgate.stores.redis.call import Claim, Note
 
-    Ask = tuple[Future[Held | Denied], Received, Denied | None]
+    Ask = tuple[Waiter, Received, Denied | None]
     """Who waits, for what, and which limit had no place for it."""
 
 CAPACITY = 64

@@ -256,5 +256,9 @@ class Passage:
         if flight is not None:
             if self._waits is not None:
                 self._waits.leave(self)
-            if pipeline.limits is not None and flight.message is self._message:
+            if (
+                self._message.takes_places
+                and pipeline.limits is not None
+                and flight.message is self._message
+            ):
                 pipeline.limits.leave(self._message)

@@ -131,6 +131,7 @@ def test_a_slot_that_has_moved_is_followed(moved: tuple[Cluster, int, Server, Se
             holder.say("FLUSHALL")
             cluster.move(slot, other)
             assert await ask(here, 2) is True
+            assert here.tally.reconnects == 1, "told where it is, not tired of waiting"
             await shared(here)
             async with node(cluster.url, budget=1.0) as there:
                 assert await ask(there, 1) == b""
@@ -164,6 +165,54 @@ def test_a_slot_on_the_move_takes_no_new_keys(
             await shared(here)
             async with node(cluster.url, budget=1.0) as there:
                 assert [await ask(there, number) for number in (1, 10)] == [b"", b""]
+
+    asyncio.run(run())
+
+
+def test_a_move_that_is_given_up_is_waited_for(
+    moved: tuple[Cluster, int, Server, Server],
+) -> None:
+    """TRYAGAIN: the same call is sent again until its keys are in one place, within the budget."""
+    cluster, slot, holder, other = moved
+
+    async def run() -> None:
+        async with node(cluster.url, budget=2.0) as here:
+            assert await ask(here, 1) is True
+            here.complete([message(1)], now())
+            await heard(here)
+            cluster.migrate(slot, holder, other)
+            asked = asyncio.create_task(ask(here, 2))
+            await asyncio.sleep(0.1)
+            assert not asked.done()
+            for server in (holder, other):
+                server.say("CLUSTER", "SETSLOT", slot, "STABLE")
+            assert await asked is True
+            assert (here.is_shared, here.tally.late, here.tally.failures) == (True, 0, 0)
+            async with node(cluster.url, budget=1.0) as there:
+                assert [await ask(there, number) for number in (1, 2)] == [b"", False]
+
+    asyncio.run(run())
+
+
+def test_what_a_lost_connection_has_not_answered_is_asked_again(redis_cluster: Cluster) -> None:
+    """Of the same primary: it is there, and nobody has to do without it."""
+    holder = redis_cluster.holder(redis_cluster.slot("{wx}"))
+
+    async def run() -> None:
+        async with node(redis_cluster.url, budget=5.0) as here:
+            assert await ask(here, 1) is True
+            holder.say("CLIENT", "PAUSE", 60_000, "WRITE")
+            try:
+                asked = asyncio.create_task(ask(here, 2))
+                await asyncio.sleep(0.1)
+                holder.say("CLIENT", "KILL", "TYPE", "normal")
+                await until(lambda: here.tally.reconnects)
+            finally:
+                holder.say("CLIENT", "UNPAUSE")
+            assert await asked is True
+            assert (here.is_shared, here.tally.late, here.tally.failures) == (True, 0, 0)
+            async with node(redis_cluster.url, budget=1.0) as there:
+                assert await ask(there, 2) is False
 
     asyncio.run(run())
 

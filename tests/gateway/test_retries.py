@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from wxgate import Event, Gateway, flights
+from wxgate.errors import StoreError
 
 from .conftest import LOG
 from .services import Scripted
@@ -109,6 +111,31 @@ def test_who_hangs_up_before_its_claim_arrives_leaves_it(
             assert (await theatre.again("shop", message)).status == 200
             assert theatre.total("shop", "accepted") == 1
             assert theatre.state.pipeline.in_flight == 0
+
+    asyncio.run(run())
+
+
+def test_a_store_elsewhere_that_fails_has_a_message_taken_for_new(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather twice than never."""
+    theatre = stage(LOG)
+
+    async def run() -> None:
+        async with theatre.gateway:
+            admission = theatre.state.pipeline.admission
+            asked: list[asyncio.Future[Any]] = []
+
+            def claim(*_: object) -> asyncio.Future[Any]:
+                asked.append(asyncio.get_running_loop().create_future())
+                return asked[-1]
+
+            monkeypatch.setattr(admission, "_claims", SimpleNamespace(claim=claim))
+            first = asyncio.create_task(theatre.play("shop", "text"))
+            await until(lambda: asked)
+            asked[0].set_exception(StoreError("gone"))
+            assert (await first).status == 200
+            assert theatre.total("shop", "accepted") == 1
 
     asyncio.run(run())
 

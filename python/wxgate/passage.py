@@ -2,7 +2,7 @@
 
 It has neither a task nor a future: whoever it waits for, be it its turn, the claims, the journal or
 the clock, tells it, and it goes on there and then. A task for each try cost a message a turn of the
-loop for every one of these waits, and a tenth of its CPU.
+loop for every one of these waits; decision 32 has the figures.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _NEVER_UNREAD = {"pay", "pay_v2", "wecom_suite", "component", "partner"}
 """Kinds of accounts whose calls are money, tickets and authorisations, or what partners ask."""
 _FOR_THE_REST_S = 1.0
 """Of the time of a stop: for answers to go out, deliveries to end, files to be closed."""
-_SLOW_S = 0.25
+SLOW_S = 0.25
 """After which it is the caller that a body waits for: it is queued for nothing here."""
 
 
@@ -134,7 +134,7 @@ class Pipeline:
             self.turnstile.shedder.begin()
 
     def _bodies(self, seconds: float) -> Tasks:
-        return tasks(self._loop, seconds, (_SLOW_S, self._is_slow))
+        return tasks(self._loop, seconds, (SLOW_S, self._is_slow))
 
     def _is_slow(self, task: asyncio.Task[object]) -> None:
         """Count a request no more among those that wait to be read.

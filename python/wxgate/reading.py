@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from granian.rsgi import ProtocolClosed, ProtocolError
 
 from wxgate import refused
+from wxgate.pipeline import SLOW_S
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from wxgate.flight import Answer
     from wxgate.pipeline import Pipeline
-
-_SLOW_S = 0.25
-"""After which it is the caller that a body waits for: it is queued for nothing here."""
 
 
 class Reading:
@@ -58,13 +56,13 @@ class Reading:
         self._open.pop(request, None)
 
     def _again(self) -> None:
-        self._loop.call_later(_SLOW_S, self._look)
+        self._loop.call_later(SLOW_S, self._look)
 
     def _look(self) -> None:
         now = self._clock()
         # A copy, in one step of the interpreter: others enter meanwhile.
         for request, since in list(self._open.items()):
-            if since + _SLOW_S > now:
+            if since + SLOW_S > now:
                 break
             if since + self.pipeline.body_timeout <= now:
                 self.leave(request)

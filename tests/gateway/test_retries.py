@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from wxgate import Event, Gateway, flights
@@ -19,12 +18,27 @@ if TYPE_CHECKING:
     import pytest
     from wxgate.sim.call import Answer
     from wxgate.sim.message import Message
+    from wxgate.stores import Claims
 
     from .conftest import Crew, Stage
 
 TO_BOTH = f"{LOG}also = true\n"
 FEW = "drain = 0.05\n"
 """For stops in the middle of something."""
+
+
+class Elsewhere:
+    """A store of claims that answers when the test wants it to."""
+
+    def __init__(self, claims: Claims) -> None:
+        """In front of another one."""
+        self.abandon = claims.abandon
+        self.asked: list[tuple[asyncio.Future[Any], tuple[Any, int]]] = []
+
+    def claim(self, message: Any, now: int) -> asyncio.Future[Any]:
+        """Note who is asked for."""
+        self.asked.append((asyncio.get_running_loop().create_future(), (message, now)))
+        return self.asked[-1][0]
 
 
 class Answering:
@@ -88,21 +102,14 @@ def test_who_hangs_up_before_its_claim_arrives_leaves_it(
     async def run() -> None:
         async with theatre.gateway:
             admission = theatre.state.pipeline.admission
-            claims, asked = admission._claims, []  # noqa: SLF001 (a store that is elsewhere)
-
-            class Elsewhere:
-                abandon = claims.abandon
-
-                def claim(self, message: Any, now: int) -> asyncio.Future[Any]:
-                    asked.append((asyncio.get_running_loop().create_future(), (message, now)))
-                    return asked[-1][0]
-
+            claims = admission._claims  # noqa: SLF001 (there is no other way in)
+            store = Elsewhere(claims)
             message = theatre.players["shop"].message("text")
             with monkeypatch.context() as patch:
-                patch.setattr(admission, "_claims", Elsewhere())
+                patch.setattr(admission, "_claims", store)
                 first = asyncio.create_task(theatre.again("shop", message))
-                await until(lambda: asked)
-                ((future, of),) = asked
+                await until(lambda: store.asked)
+                ((future, of),) = store.asked
                 first.cancel()
                 await asyncio.wait({first})
                 future.set_result(claims.claim(*of))
@@ -124,16 +131,11 @@ def test_a_store_elsewhere_that_fails_has_a_message_taken_for_new(
     async def run() -> None:
         async with theatre.gateway:
             admission = theatre.state.pipeline.admission
-            asked: list[asyncio.Future[Any]] = []
-
-            def claim(*_: object) -> asyncio.Future[Any]:
-                asked.append(asyncio.get_running_loop().create_future())
-                return asked[-1]
-
-            monkeypatch.setattr(admission, "_claims", SimpleNamespace(claim=claim))
+            store = Elsewhere(admission._claims)  # noqa: SLF001 (as above)
+            monkeypatch.setattr(admission, "_claims", store)
             first = asyncio.create_task(theatre.play("shop", "text"))
-            await until(lambda: asked)
-            asked[0].set_exception(StoreError("gone"))
+            await until(lambda: store.asked)
+            store.asked[0][0].set_exception(StoreError("gone"))
             assert (await first).status == 200
             assert theatre.total("shop", "accepted") == 1
 

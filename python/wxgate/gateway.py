@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wxgate.asgi import Message, Receive, Send
     from wxgate.pipeline import Pipeline
     from wxgate.sinks.function import Handler
+    from wxgate.vitals import Vitals
 
 
 class Gateway:
@@ -81,6 +82,11 @@ class Gateway:
     def pipeline(self) -> Pipeline | None:
         """What answers requests, once it has started."""
         return None if self._state is None else self._state.pipeline
+
+    @property
+    def vitals(self) -> Vitals | None:
+        """What shows how the worker is, once it has started."""
+        return None if self._state is None else self._state.vitals
 
     async def reload(self, settings: Settings | Path | str | None = None) -> bool:
         """Go on under another configuration, that of the same file unless another is given.

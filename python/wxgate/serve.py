@@ -22,6 +22,7 @@ from granian.log import LogLevels
 from wxgate import private, signals, tuning
 from wxgate.channel import Door
 from wxgate.council import Council
+from wxgate.crowd import Crowd
 from wxgate.current import Current
 from wxgate.descriptors import connections
 from wxgate.dispatch import Board, NodeBoard
@@ -209,6 +210,11 @@ class _Worker:
         """Take the place of ``gateway`` towards granian; reloads are told through ``door``."""
         self._gateway = gateway
         self._door = door
+        self._crowd = Crowd(
+            gateway.settings.server.listen.port,
+            lambda: gateway.settings.server.max_per_address,
+            self._note_closed,
+        )
         self.__rsgi__ = gateway.__rsgi__
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -217,12 +223,18 @@ class _Worker:
         tuning.has_started()
         if (pipeline := self._gateway.pipeline) is not None:
             stand(pipeline)
+        self._crowd.start()
         number = self._gateway.shared.number
         self._subordinate = Subordinate(loop, self._gateway, self._door.knock(), number)
         loop.call_soon(signals.release_stops)
 
+    def _note_closed(self, count: int) -> None:
+        if (vitals := self._gateway.vitals) is not None:
+            vitals.closed += count
+
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop."""
+        self._crowd.stop()
         self._subordinate.close()
         self._gateway.__rsgi_del__(loop)
 

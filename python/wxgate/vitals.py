@@ -24,6 +24,7 @@ _METRICS = {
     "oldest_seconds": ("gauge", "Age of the oldest undelivered message in memory; 0 for none."),
     "claims_dropped_total": ("counter", "Claims and answers forgotten early, for want of room."),
     "overload_level": ("gauge", f"Of {LEVELS} levels of importance, how many are refused."),
+    "connections_closed_total": ("counter", "Connections closed: their address had too many."),
 }
 _WORDS = len(_METRICS)
 SIZE = 8 * _WORDS
@@ -40,6 +41,8 @@ class Vitals:
         self._own = self._regions[worker if block is not None else 0]
         self._state: State | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.closed = 0
+        """Connections that were closed since their address had too many."""
 
     def watch(self, state: State) -> None:
         """Look at a worker from now on, until ``close``."""
@@ -69,6 +72,7 @@ class Vitals:
             min((one for one in ages if one is not None), default=0),
             state.stores.claims.dropped,
             state.way.turnstile.refused_levels,
+            self.closed,
         )
         for at, figure in enumerate(figures):
             self._own[at] = figure

@@ -31,6 +31,8 @@ PLACES = BACKLOG = 4096
 """Of a worker; where descriptors are few it has fewer places."""
 OTHERS = 200
 """Descriptors that a worker may have besides: files, listeners, connections to services."""
+ALLOWED = 64
+"""Connections of an address, where there is such a bound."""
 INSIDE = 10
 """Connections that WeChat keeps."""
 GROWTH = 128 << 20
@@ -46,6 +48,11 @@ SLOW_SINK = Bounds(duplicates=500)
 def protected(setup: Setup) -> Setup:
     """Shed what is too much, as a gateway does unless told otherwise."""
     return replace(setup, overload="")
+
+
+def capped(setup: Setup) -> Setup:
+    """Let an address hold so many connections."""
+    return replace(setup, server=f"max_per_address = {ALLOWED}")
 
 
 @asynccontextmanager
@@ -104,6 +111,27 @@ def test_e10_connections(row: str, tmp_path: Path, count: int) -> None:
             on.hold(not unheard, f"{len(unheard)} messages were not acknowledged")
             await on.healthy()
             await on.end(Bounds(silent=len(driver.books.silent)))
+
+    uvloop.run(run())
+
+
+def test_e10_one_address(row: str, tmp_path: Path) -> None:
+    """Who takes more places than an address may is hung up on, and others find theirs."""
+
+    async def run() -> None:
+        async with stand(row, tmp_path, setup=capped, patience=60.0) as on:
+            await on.healthy()
+            async with Crowd(on.gateway.listen, SMALL_CROWD, "silent") as crowd:
+                await crowd.until(lambda one: one.begun == one.count)
+
+                async def is_thinned() -> bool:
+                    return crowd.let_in <= ALLOWED
+
+                await on.gateway.until(is_thinned)
+                await on.healthy()
+            closed = (await on.gateway.metrics())["wxgate_connections_closed_total"]
+            on.hold(closed >= SMALL_CROWD - 2 * ALLOWED, f"only {closed} were closed")
+            await on.end()
 
     uvloop.run(run())
 

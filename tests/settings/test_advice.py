@@ -46,6 +46,14 @@ def test_more_workers_than_cores(settings_of: Load, shop: str) -> None:
     assert paths(settings_of, f"{shop}[server]\nworkers = 4\n") == []
 
 
+def test_a_bound_for_each_address_behind_a_proxy(settings_of: Load, shop: str) -> None:
+    """All callers would share what is meant for one."""
+    bound, proxy = "max_per_address = 64\n", 'trusted_proxies = ["10.0.0.0/8"]\n'
+    assert paths(settings_of, f"{shop}[server]\n{bound}{proxy}") == ["server.max_per_address"]
+    assert paths(settings_of, f"{shop}[server]\n{bound}") == []
+    assert paths(settings_of, f"{shop}[server]\n{proxy}") == []
+
+
 def test_the_cores_of_this_machine_are_the_default(
     settings_of: Load, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

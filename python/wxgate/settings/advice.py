@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wxgate.settings.model import Account, Settings
     from wxgate.settings.route import Route
+    from wxgate.settings.server import Server
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
 
@@ -25,6 +26,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
 def warnings(settings: Settings, cores: int | None = None) -> list[Problem]:
     """Return what an operator should look at twice; `cores` defaults to this machine's."""
     found = list(_workers(settings.server.workers, cores or os.cpu_count() or 1))
+    found += _proxied(settings.server)
     for name, account in settings.account.items():
         found += _account(f"account.{name}", account)
         found += _reach(name, account, settings.route)
@@ -37,6 +39,12 @@ def warnings(settings: Settings, cores: int | None = None) -> list[Problem]:
 def _workers(workers: int, cores: int) -> Iterator[Problem]:
     if workers > cores:
         yield Problem("server.workers", f"{workers} workers share {cores} cores")
+
+
+def _proxied(server: Server) -> Iterator[Problem]:
+    if server.max_per_address is not None and server.trusted_proxies:
+        reason = "the connections of a trusted proxy are all of one address"
+        yield Problem("server.max_per_address", reason, "leave it out behind a proxy")
 
 
 def _divided(settings: Settings) -> Iterator[Problem]:

@@ -48,6 +48,15 @@ class Server(Table, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000000, description="Requests open per worker; more get a 503."),
     ] = 1024
+    max_per_address: Annotated[
+        int | None,
+        Meta(
+            ge=1,
+            le=1000000,
+            description="Connections of an address per worker, if callers come without a proxy.",
+            examples=[64],
+        ),
+    ] = None
     trusted_proxies: Annotated[
         Ranges,
         Meta(

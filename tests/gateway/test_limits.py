@@ -346,6 +346,39 @@ def test_without_the_store_each_node_keeps_to_its_part(
     assert asyncio.run(run()).count(200) == passed
 
 
+@pytest.mark.parametrize(("fault", "alone", "back"), [("full", 4, 4), ("emptied", 0, 12)])
+def test_an_outage_lets_pass_the_burst_once_more_at_most(
+    stage: Stage, own_redis: Server, fault: str, alone: int, back: int
+) -> None:
+    """Nodes count along what the store let pass; it does not hear what they let pass alone."""
+    state = f'[state]\nnodes = 2\n[state.redis]\nurl = "{own_redis.url}"\nbudget = 1.0\n'
+    text = limit(ONE.replace("burst = 1", "burst = 12"))
+    nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
+
+    async def passed(calls: int) -> int:
+        answers = [nodes[at % 2].play("shop", "text") for at in range(calls)]
+        return [one.status for one in await asyncio.gather(*answers)].count(200)
+
+    async def run() -> None:
+        async with nodes[0].gateway, nodes[1].gateway:
+            stores = [store for node in nodes if (store := node.state.stores.shared)]
+            assert [store.is_shared for store in stores] == [True, True]
+            assert await passed(8) == 8
+            if fault == "full":
+                own_redis.configure(maxmemory=1)
+                await until(lambda: not any(store.is_shared for store in stores))
+                assert await passed(20) == alone
+                own_redis.configure(maxmemory=0)
+            else:
+                own_redis.say("FLUSHALL")
+            await until(lambda: all(store.is_shared for store in stores))
+            assert await passed(40) == back
+            await until(lambda: all(store.is_shared for store in stores))
+            assert await passed(40) == 0
+
+    asyncio.run(run())
+
+
 @pytest.mark.slow
 def test_a_failover_lets_pass_again_only_what_the_replica_had_not_heard(
     stage: Stage, replicated: Replicated

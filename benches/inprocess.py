@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from servers.flavour import VALKEY_9
+from servers.server import Server
 from wechat import ACCOUNT, AES_KEY, APPID, TEXT, TOKEN, USER, Push, push
 from wxcore._wxcore import Gateway as Core
 from wxgate.gateway import Gateway
@@ -44,7 +49,18 @@ enabled = false
 
 {accounts}
 [[route]]
-to = "log:"
+to = "{to}"
+
+{more}"""
+_STREAM = """\
+[state.redis]
+url = "{redis}"
+budget = 1.0
+
+[[limit]]
+name = "one-user"
+per = "openid"
+rate = "1000000/s"
 """
 _ACCOUNT = """\
 [account.{name}]
@@ -125,18 +141,14 @@ class _Watcher:
         raise error
 
 
-async def rsgi(folder: Path, shops: int, name: str) -> None:
+async def rsgi(folder: Path, name: str, shops: int = 1, redis: str | None = None) -> None:
     """Play all that a message to ``log:`` takes of ours, from granian's hands on; 32 at once.
 
-    Each is of another user; those of several shops come by turns.
+    Each is of another user; those of several shops come by turns. With the address of a Redis it
+    goes to a stream there, as do its claim and its limit.
     """
     names = [f"shop{number}" for number in range(shops)]
-    accounts = "".join(_ACCOUNT.format(name=one, appid=APPID) for one in names)
-    config = folder / "wxgate.toml"
-    config.write_text(_CONFIG.format(accounts=accounts, folder=folder))
-    config.with_name("token").write_text(TOKEN)
-    config.with_name("aes_key").write_text(AES_KEY)
-    gateway = Gateway(config)
+    gateway = Gateway(_configured(folder, names, redis))
     requests = [_Watcher(sent, names[number % shops]) for number, sent in enumerate(_requests())]
     state = await gateway.open()
     loop = asyncio.get_running_loop()
@@ -169,6 +181,16 @@ async def rsgi(folder: Path, shops: int, name: str) -> None:
     await gateway.aclose()
 
 
+def _configured(folder: Path, names: list[str], redis: str | None) -> Path:
+    accounts = "".join(_ACCOUNT.format(name=one, appid=APPID) for one in names)
+    to, more = ("log:", "") if redis is None else ("stream:events", _STREAM.format(redis=redis))
+    config = folder / "wxgate.toml"
+    config.write_text(_CONFIG.format(accounts=accounts, folder=folder, to=to, more=more))
+    config.with_name("token").write_text(TOKEN)
+    config.with_name("aes_key").write_text(AES_KEY)
+    return config
+
+
 def _whole(*_: object) -> NoReturn:
     raise AssertionError
 
@@ -183,6 +205,9 @@ def _requests() -> list[Push]:
 
 if __name__ == "__main__":
     receive()
-    for shops, what in ((1, "python/gateway, 325 B"), (100, "python/gateway, 100 accounts")):
-        with tempfile.TemporaryDirectory() as place:
-            uvloop.run(rsgi(Path(place), shops, what))
+    with tempfile.TemporaryDirectory() as place:
+        uvloop.run(rsgi(Path(place), "python/gateway, 325 B"))
+    with tempfile.TemporaryDirectory() as place:
+        uvloop.run(rsgi(Path(place), "python/gateway, 100 accounts", shops=100))
+    with tempfile.TemporaryDirectory() as place, Server(VALKEY_9, Path(place) / "valkey") as server:
+        uvloop.run(rsgi(Path(place), "python/gateway, to a stream", redis=f"{server.url}/0"))

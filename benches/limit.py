@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from figures import short
+from carry.page import at_half
+from figures import Row
 from peers.page import values
 from table import table, verdict
 
@@ -36,7 +37,7 @@ _PARTS = {
 
 def section(results: Results) -> str:
     """Write the table, and where the profile says that the rest goes."""
-    rows = [*_beside(results.peers["pairs"]), *_waits(results.carry["days"])]
+    rows = [*_beside(results.peers["pairs"]), *_waits(results.carry["curve"])]
     profile = results.apart.get("profile")
     return table(("what", "target", "measured", ""), rows) + (
         "" if profile is None else why(profile)
@@ -65,12 +66,15 @@ def _beside(pairs: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         yield what, target, f"{ratio.text()}×", verdict(met=met)
 
 
-def _waits(days: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    for name in ("service", "stream"):
-        if (day := days.get(name)) is None:
-            continue
+def _waits(curves: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    for to, seen in curves.items():
+        fair = at_half(seen["half"])
+        rate = seen["half"][0]["rate"]
         for which, target in _WAITS:
-            took: float = day["seen"]["latency"][which]
-            what = f"{which} at half of capacity, {day['mean']:,.0f}/s, to a {name}"
-            measured = f"{short(took)} ms"
-            yield what, f"< {target:g} ms", measured, verdict(met=took < target)
+            what = f"{which} at half of capacity, {rate:,.0f}/s, to a {to}"
+            if not fair:
+                yield what, f"< {target:g} ms", "–", "the player was late"
+                continue
+            took = Row(tuple(one["latency"][which] for one in fair))
+            met = verdict(met=took.median < target)
+            yield what, f"< {target:g} ms", f"{took.text()} ms", met

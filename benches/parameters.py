@@ -19,7 +19,7 @@ def of(results: Results) -> dict[str, Any]:
     """Take them out, rounded to what they are worth."""
     carry, backlog = results.carry, results.processes.backlog
     day = carry["days"].get("stream") or carry["days"]["service"]
-    curve = carry["curve"]["service"]
+    curve = carry["curve"]["service"]["rates"]
     found = {
         "when": results.when,
         "commit": results.commit,

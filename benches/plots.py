@@ -40,7 +40,7 @@ def draw(results: Results, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     pictures = {
         "latency": _latency(results.carry["days"]),
-        "throughput": _throughput(results.carry["curve"]["service"]),
+        "throughput": _throughput(results.carry["curve"]["service"]["rates"]),
         "stages": _stages(results),
         "growth": _growth(results),
         "peers": _peers(list(results.peers["pairs"].values())),

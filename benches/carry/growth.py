@@ -1,16 +1,17 @@
 """CPU of one message as things grow: accounts, routes, the message itself, workers.
 
-All gateways run side by side and take turns, each as fast as it can: whatever drifts, drifts for
-all.
+Claims and limits are in a Redis, fsync is on, delivery is to a stream. All gateways are up at once
+and take turns, each as fast as it can: whatever drifts, drifts for all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ from wxgate.sim.demo.world import Ports, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from servers.flavour import VALKEY_9
+from servers.server import Server
 
 CONNECTIONS = 32
 """Each with its next message as soon as it is answered, since more are always due."""
@@ -46,7 +52,7 @@ to = "log:"
 """
 _LAST = """\
 [[route]]
-to = "upstream:service"
+to = "{to}"
 """
 
 
@@ -81,7 +87,9 @@ class _Row:
     """A running gateway and what was seen of it."""
 
     variant: Variant
-    stand: Stand
+    world: World
+    gateway: GatewayProcess
+    setting: stage.Setting
     accounts: list[Played]
     cpu: list[float] = field(default_factory=list)
     """µs of CPU a message, by round."""
@@ -94,36 +102,47 @@ def run(rounds: int, messages: int, *, small: bool = False) -> dict[str, Any]:
 
 
 def compare(variants: tuple[Variant, ...], rounds: int, messages: int) -> dict[str, Any]:
-    """The same of any gateways."""
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_run(variants, rounds, messages, Path(folder)))
+    """The same of any gateways; to a service, with nothing in Redis, where there is no Valkey."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        has_valkey = VALKEY_9.program is not None
+        with Server(VALKEY_9, folder / "valkey") if has_valkey else nullcontext() as server:
+            rows = asyncio.run(_run(variants, rounds, messages, folder, server))
+    seen: dict[str, Any] = {"messages": messages, "connections": CONNECTIONS, "axes": {}}
+    seen["to"] = rows[0].setting.to
+    for row in rows:
+        for axis, value in row.variant.shown:
+            told = {"cpu": row.cpu, "memory": row.memory}
+            seen["axes"].setdefault(axis, {})[value] = told
+    return seen
 
 
 async def _run(
-    variants: tuple[Variant, ...], rounds: int, messages: int, folder: Path
-) -> dict[str, Any]:
+    variants: tuple[Variant, ...], rounds: int, messages: int, folder: Path, server: Server | None
+) -> list[_Row]:
     async with AsyncExitStack() as stack:
-        service = free_port()
-        counting = await stack.enter_async_context(far_end(service, stage.Setting()))
         rows = []
         for at, variant in enumerate(variants):
-            world, accounts = _build(folder / str(at), service, variant)
+            setting = _setting(variant, server, at)
+            world, accounts = _build(folder / str(at), variant, setting)
             with _environment(variant.environment):
                 gateway = await stack.enter_async_context(GatewayProcess(world))
-            rows.append(_Row(variant, Stand(world, gateway, counting, 0.0), accounts))
+            rows.append(_Row(variant, world, gateway, setting, accounts))
         for turn in range(-1, rounds):  # the first turn fills caches and is thrown away
             for row in rows[turn % len(rows) :] + rows[: turn % len(rows)]:
                 cost = await _cost(row, messages)
                 if turn >= 0:
                     row.cpu.append(cost)
         for row in rows:
-            row.memory = usage.memory(usage.worker(row.stand.gateway.pid)).rss
-    seen: dict[str, Any] = {"messages": messages, "connections": CONNECTIONS, "axes": {}}
-    for row in rows:
-        for axis, value in row.variant.shown:
-            told = {"cpu": row.cpu, "memory": row.memory}
-            seen["axes"].setdefault(axis, {})[value] = told
-    return seen
+            row.memory = usage.memory(usage.worker(row.gateway.pid)).rss
+    return rows
+
+
+def _setting(variant: Variant, server: Server | None, at: int) -> stage.Setting:
+    if server is None:
+        return stage.Setting(workers=variant.workers)
+    redis = f"{server.url}/0"
+    return stage.Setting(workers=variant.workers, to="stream", redis=redis, prefix=f"grows{at}")
 
 
 @contextmanager
@@ -140,7 +159,7 @@ def _environment(more: tuple[tuple[str, str], ...]) -> Iterator[None]:
 async def _cost(row: _Row, messages: int) -> float:
     parts = [Part(one.name, row.variant.what, 1.0) for one in row.accounts]
     run = plan.Run(
-        address=f"127.0.0.1:{row.stand.world.ports.listen}",
+        address=f"127.0.0.1:{row.world.ports.listen}",
         accounts=row.accounts,
         mix=parts,
         legs=[plan.Leg(messages / _TOO_MANY * 2, _TOO_MANY)],
@@ -149,27 +168,31 @@ async def _cost(row: _Row, messages: int) -> float:
         patience=60.0,
         epoch=int(time.time()),
     )
-    row.stand.delivered = (await row.stand.taken()).events
-    before = usage.cpu_seconds(row.stand.gateway.pid)
-    seen = await play(run)
-    await row.stand.arrived(seen)
-    spent = usage.cpu_seconds(row.stand.gateway.pid) - before
+    # Only while its gateway has its turn: others that read would take turns with those measured.
+    async with far_end(row.world.ports.service, row.setting) as counting:
+        stand = Stand(row.world, row.gateway, counting, 0.0)
+        before = usage.cpu_seconds(row.gateway.pid)
+        seen = await play(run)
+        await stand.arrived(seen)
+        spent = usage.cpu_seconds(row.gateway.pid) - before
+        taken = (await stand.taken()).events
     counts = seen.counts
-    assert counts.messages == counts.acknowledged, counts
+    assert counts.messages == counts.acknowledged == taken, (counts, taken)
     return spent / counts.messages * 1e6
 
 
-def _build(folder: Path, service: int, variant: Variant) -> tuple[World, list[Played]]:
+def _build(folder: Path, variant: Variant, setting: stage.Setting) -> tuple[World, list[Played]]:
     folder.mkdir()
     token, aes_key, appid = invent.alphanumeric(16), invent.aes_key(), invent.appid()
     (folder / "token").write_text(token)
     (folder / "aes_key").write_text(aes_key)
-    ports = Ports(free_port(), free_port(), service)
-    text = stage.server(ports, variant.workers) + stage.service(ports)
+    ports = Ports(free_port(), free_port(), free_port())
+    text = stage.surroundings(ports, setting)
     text += "".join(
         _ACCOUNT.format(number=number, appid=appid) for number in range(variant.accounts)
     )
-    text += "".join(_ROUTE.format(number=number) for number in range(1, variant.routes)) + _LAST
+    text += "".join(_ROUTE.format(number=number) for number in range(1, variant.routes))
+    text += _LAST.format(to=stage.target(setting))
     config = folder / "wxgate.toml"
     config.write_text(text)
     accounts = [

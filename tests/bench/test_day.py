@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from wxgate.bench.day import books, carried, stage
+from wxgate.bench.day import books, carried, curve, stage
 from wxgate.bench.day.books import Books
 from wxgate.bench.day.carried import Played
 from wxgate.bench.day.far_end import count
 from wxgate.bench.day.meter import Marks
 from wxgate.bench.day.tally import Taken, Tally
 from wxgate.cli import main
+from wxgate.cli.bench.day import _day, add
 from wxgate.settings import load
 from wxgate.sim.demo.world import Ports
 
@@ -48,6 +50,25 @@ def test_what_went_in_was_acknowledged_and_arrived(played: Books) -> None:
     assert (played.ids, played.arrived, played.lost) == (counts.messages, counts.messages, 0)
     assert counts.kept_out == counts.forged > 0
     assert played.repeated == counts.repeats == counts.repeats_alike > 0
+
+
+def test_a_holiday_has_its_peak() -> None:
+    """Ten times the mean in its busiest hour, and all of it arrives."""
+    played = day("--messages", "300", "--holiday")
+    assert played.peak == pytest.approx(10 * played.mean)
+    fastest = max(leg.messages for leg in played.seen.legs)
+    assert 5 < fastest / (played.seen.counts.messages / 24) <= 10.5
+    assert (played.ids, played.lost) == (300, 0)
+
+
+def test_a_day_in_real_time_takes_a_day() -> None:
+    """Its mean is that of its messages over 24 hours, whatever this machine carries."""
+    parser = argparse.ArgumentParser()
+    add(parser.add_subparsers())
+    asked = _day(parser.parse_args(["day", "--real-time", "--messages", "864000", "--holiday"]))
+    assert (asked.mean, asked.peak) == (10.0, curve.HOLIDAY)
+    hours = curve.day(asked.messages, 10.0, asked.peak)
+    assert sum(leg.seconds for leg in hours) == pytest.approx(86_400)
 
 
 def test_a_day_to_a_stream_is_counted_by_who_reads_it(redis_server: Server) -> None:

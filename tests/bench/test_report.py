@@ -243,17 +243,19 @@ def test_the_limit_is_told_target_by_target(parts: dict[str, ModuleType]) -> Non
         "granian-rsgi": {"wxgate": {"cpu": [90.0, 88.0]}, "other": {"cpu": [30.0, 44.0]}},
         "go-silenceper": {"wxgate": {"cpu": [80.0]}, "other": {"cpu": [160.0]}},
     }
-    day = {"mean": 6500.0, "seen": {"latency": {"p50": 1.9, "p99": 12.0}}}
-    results = SimpleNamespace(
-        peers={"pairs": pairs}, carry={"days": {"stream": day, "absent": "x"}}, apart={}
-    )
+    rounds = [
+        {"rate": 6500.0, "counts": counts, "latency": {"p50": p50, "p99": 12.0}}
+        for counts, p50 in ((True, 1.8), (True, 1.9), (False, 9.0), (True, 2.3))
+    ]
+    curve = {"stream": {"rates": [], "half": rounds}}
+    results = SimpleNamespace(peers={"pairs": pairs}, carry={"curve": curve}, apart={})
     text = parts["limit"].section(results)
     for end in (
         "| ≤ 1.5× | 2.50 (2.00–3.00)× | **not met** |",
         "| ≥ 10× | – | not measured |",
         "| ≥ 1.5× | 2.00× | met |",
-        "6,500/s, to a stream | < 2 ms | 1.90 ms | met |",
-        "6,500/s, to a stream | < 10 ms | 12.0 ms | **not met** |",
+        "6,500/s, to a stream | < 2 ms | 1.90 (1.80–2.30) ms | met |",
+        "6,500/s, to a stream | < 10 ms | 12.0 (12.0–12.0) ms | **not met** |",
     ):
         assert end in text
     assert "to a service" not in text

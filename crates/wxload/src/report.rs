@@ -260,3 +260,32 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Ahead, LATE_NS, Ran, Tally};
+
+    fn trusted(late: u64, calls: u64) -> bool {
+        let mut tally = Tally::new(0, 0);
+        for call in 0..calls {
+            tally.taken_up(LATE_NS + u64::from(call < late));
+        }
+        let ran = Ran {
+            planned: calls,
+            stopped: false,
+            seconds: 1.0,
+            cpu: 0.0,
+            ahead: Ahead {
+                payments: 0,
+                seconds: 0.0,
+            },
+        };
+        tally.report(&[], &ran).slip.trusted
+    }
+
+    #[test]
+    fn a_player_that_is_late_for_one_in_a_hundred_is_believed_and_no_more() {
+        assert!(trusted(0, 1000) && trusted(10, 1000));
+        assert!(!trusted(11, 1000) && !trusted(1000, 1000));
+    }
+}

@@ -30,7 +30,7 @@ dir = "{journal}"
 retain = 0
 
 """
-_LIMITS_AND_ROUTE = """\
+_LIMITS = """\
 [[limit]]
 name = "one-user"
 per = "openid"
@@ -41,6 +41,8 @@ name = "one-account"
 per = "account"
 rate = "1000000/s"
 
+"""
+_ROUTE = """\
 [[route]]
 to = "{to}"
 
@@ -94,21 +96,21 @@ def build(folder: Path, ports: Ports, setting: Setting) -> World:
     return World(config, ports, {"mch": Belongings(private_key=pair.private, serial=SERIAL)})
 
 
-def server(ports: Ports, workers: int) -> str:
-    """Describe a gateway of a bench, without accounts and routes; nothing delivered is kept."""
-    return _SERVER.format(listen=ports.listen, admin=ports.admin, workers=workers, journal=JOURNAL)
+def target(setting: Setting) -> str:
+    """Return where routes lead."""
+    return "upstream:service" if setting.to == "service" else f"stream:{STREAM}"
 
 
-def service(ports: Ports, batch: int = BATCH) -> str:
-    """Describe the far end that takes batches: ``upstream:service``."""
-    return _SERVICE.format(service=ports.service, batch=batch)
+def surroundings(ports: Ports, setting: Setting) -> str:
+    """Describe all of a gateway but its accounts and routes, with limits that nobody meets."""
+    server = _SERVER.format(
+        listen=ports.listen, admin=ports.admin, workers=setting.workers, journal=JOURNAL
+    )
+    service = _SERVICE.format(service=ports.service, batch=setting.batch)
+    state = _STATE.format(url=setting.redis, prefix=setting.prefix) if setting.redis else ""
+    return server + _LIMITS + state + (service if setting.to == "service" else _STREAM)
 
 
 def _text(ports: Ports, setting: Setting) -> str:
-    if setting.to == "service":
-        to, destination = "upstream:service", service(ports, setting.batch)
-    else:
-        to, destination = f"stream:{STREAM}", _STREAM
-    state = _STATE.format(url=setting.redis, prefix=setting.prefix) if setting.redis else ""
-    base = server(ports, setting.workers) + _LIMITS_AND_ROUTE.format(to=to)
-    return base + state + destination + accounts("shop", "mini", "work", "mch")
+    route = _ROUTE.format(to=target(setting))
+    return surroundings(ports, setting) + route + accounts("shop", "mini", "work", "mch")

@@ -21,6 +21,10 @@ _MOST = 1200.0
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r"https?://\S+|(?<![\w.])/\S+/")
 """An address or a folder: those of this machine say nothing elsewhere."""
+_SUMS = re.compile(r"https?://\S*/sumdb/\S+(?=:)")
+"""Where Go asks whether a module is what its author published."""
+_AT = re.compile(r"^…\S*\.go:\d+:\d+: | -> \[Help \d+\]$")
+"""Where in a source it came up, and where Maven has more to say."""
 _REQUIRED = re.compile(r"^\tgithub\.com/(\S+?)(?:/v\d+)? v([\w.]+)$", re.MULTILINE)
 _ARTIFACT = re.compile(r"<artifactId>(\S+)</artifactId>\s*<version>(\d\S+)</version>")
 _TELLING = re.compile("error|could not|not found", re.IGNORECASE)
@@ -139,7 +143,9 @@ def maven(key: str, profile: str | None = None) -> tuple[Path, dict[str, str]]:
     manifest = HERE / key / "pom.xml"
 
     def make(folder: Path) -> None:
-        build = ["mvn", "--quiet", "--batch-mode", "--file", str(manifest), f"-Dbuilt={folder}"]
+        # What could not be had once is asked for again: Maven remembers that for a day.
+        build = ["mvn", "--update-snapshots", "--quiet", "--batch-mode"]
+        build += ["--file", str(manifest), f"-Dbuilt={folder}"]
         run([*build, *([f"-P{profile}"] if profile else []), "package"], HERE)
 
     name = f"{key}-{profile}" if profile else key
@@ -162,8 +168,9 @@ def debian(package: str, program: str) -> Path:
 
 def _why(program: str, said: str) -> str:
     """Return the line that tells most: an error rather than what follows it."""
-    lines = [_PLACE.sub("…", _COLOUR.sub("", line)).strip() for line in said.splitlines()]
-    lines = [line.removeprefix("[ERROR] ") for line in lines]
+    lines = [_SUMS.sub("the checksum database", _COLOUR.sub("", one)) for one in said.splitlines()]
+    lines = [_PLACE.sub("…", line).strip().removeprefix("[ERROR] ") for line in lines]
+    lines = [_AT.sub("", line) for line in lines]
     lines = [line for line in lines if not _NEWS.match(line)]
     telling = [line for line in lines if _TELLING.search(line)] or lines or ["no word"]
     return f"{program}: {telling[0][:200]}"

@@ -74,7 +74,7 @@ def page(results: Results) -> str:
         + _picture("peers", "CPU a message, wxgate and others"),
         "## What it carries\n\n"
         + carried(results.carry, os.cpu_count() or 1)
-        + _picture("throughput", "latency by messages a second")
+        + _picture("throughput", "latency by messages a second, to a service and to a stream")
         + _picture("latency", "percentiles of latency at the rates of a day"),
         "## A whole day of twenty million\n\n" + block("day", day(results.apart.get("day"))),
         "## Where a message's CPU goes\n\n"
@@ -83,7 +83,9 @@ def page(results: Results) -> str:
         "## How the cost of a message grows\n\n"
         + growth(results.carry["growth"], processes.backlog)
         + _picture("growth", "CPU a message by accounts, routes, size, workers and backlog"),
-        "## Whole processes\n\n" + whole(processes) + _picture("stages", "CPU a message by part"),
+        "## Whole processes\n\n"
+        + whole(processes)
+        + _picture("stages", "CPU a message by part, and by thread as the profile has it"),
         "## A destination that is dead, then back\n\n" + backlog(processes.backlog),
         "## Claims that machines share\n\n"
         + state(processes.state)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _INK = "#3b6ea8"
 _LIGHT = "#b9cbe2"
-_COLOURS = ("#3b6ea8", "#d98032", "#5a9e5d", "#b4514f", "#8466a8", "#8c6d5a", "#999999", "#c9b458")
+_COLOURS = (
+    *("#3b6ea8", "#d98032", "#5a9e5d", "#b4514f", "#8466a8"),
+    *("#8c6d5a", "#999999", "#c9b458", "#5fa8a8", "#333333"),
+)
 _PERCENTILES = {1: "0", 2: "50", 10: "90", 100: "99", 1000: "99.9", 10_000: "99.99"}
 _FINE = 40
 """Points drawn between two powers of ten."""
@@ -40,7 +43,7 @@ def draw(results: Results, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     pictures = {
         "latency": _latency(results.carry["days"]),
-        "throughput": _throughput(results.carry["curve"]["service"]["rates"]),
+        "throughput": throughput(results.carry["curve"]),
         "stages": _stages(results),
         "growth": _growth(results),
         "peers": _peers(list(results.peers["pairs"].values())),
@@ -54,6 +57,14 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, [figure.add_subplot(1, columns, at + 1) for at in range(columns)]
+
+
+def _figure_of_rows(width: float, heights: list[float]) -> tuple[Figure, list[Axes]]:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, sum(heights) + 0.8 * len(heights)), layout="constrained")
+        return figure, list(
+            figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
+        )
 
 
 def _latency(days: dict[str, Any]) -> Figure:
@@ -98,15 +109,30 @@ def distribution(recorded: list[tuple[int, int]]) -> tuple[list[float], list[flo
     return [place for place, _ in points], [latency for _, latency in points]
 
 
-def _throughput(curve: list[dict[str, Any]]) -> Figure:
-    figure, (panel,) = _figure(7.2, 3.2)
-    whole = [one for one in curve if one["latency"] is not None]
-    rates = [one["rate"] for one in whole]
+def throughput(curves: dict[str, Any]) -> Figure:
+    """Latency by messages a second, one panel a destination."""
+    played = {name: curve for name, curve in curves.items() if isinstance(curve, list)}
+    figure, panels = _figure(7.2, 3.2, len(played))
+    for panel, (name, curve) in zip(panels, played.items(), strict=True):
+        _carried(panel, [one for one in curve if one["latency"] is not None])
+        panel.set_title(f"to a {name}")
+        panel.set_ylabel("ms until acknowledged")
+        panel.set_xlabel("messages/s")
+    lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
+    for panel in panels:
+        panel.set_ylim(min(lows), max(highs))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, ncols=3, loc="outside lower center")
+    return figure
+
+
+def _carried(panel: Axes, curve: list[dict[str, Any]]) -> None:
+    rates = [one["rate"] for one in curve]
     for which, colour in (("p50", _COLOURS[0]), ("p99", _COLOURS[1]), ("p999", _COLOURS[3])):
-        values = [one["latency"][which] for one in whole]
+        values = [one["latency"][which] for one in curve]
         label = which.replace("999", "99.9")
         panel.plot(rates, values, marker="o", markersize=3, color=colour, label=label)
-    for one in whole:
+    for one in curve:
         if one["refused"]:
             share = 1 - one["acknowledged"] / one["sent"]
             panel.annotate(
@@ -117,16 +143,22 @@ def _throughput(curve: list[dict[str, Any]]) -> Figure:
                 ha="right",
             )
     panel.set_yscale("log")
-    panel.set_xlabel("messages/s, one worker, player and far end on the same cores")
-    panel.set_ylabel("ms until acknowledged")
-    panel.legend(frameon=False)
-    return figure
 
 
 def _stages(results: Results) -> Figure:
-    """What a message costs, from the parts that are measured alone to what is left."""
-    figure, (panel,) = _figure(7.2, 2.6)
-    columns = stages(results)
+    """What a message costs by part: as measured part by part, and as a profile has it."""
+    profile = results.apart.get("profile")
+    figure, panels = _figure_of_rows(7.2, [1.4, 1.2] if profile else [1.4])
+    _stacked(panels[0], stages(results))
+    panels[0].set_xlabel("µs of CPU a message of 325 B, by benches of each part")
+    if profile is not None:
+        costs = {part: share * profile["cpu"] for part, share in profile["threads"].items()}
+        _stacked(panels[1], {"wxgate, to a stream,\nclaims in Redis": costs})
+        panels[1].set_xlabel("µs of CPU a message of the profile's mix, by perf")
+    return figure
+
+
+def _stacked(panel: Axes, columns: dict[str, dict[str, float]]) -> None:
     names = list(columns)
     left = [0.0] * len(names)
     for at, part in enumerate(next(iter(columns.values()))):
@@ -134,9 +166,7 @@ def _stages(results: Results) -> Figure:
         panel.barh(names, widths, left=left, color=_COLOURS[at % len(_COLOURS)], label=part)
         left = [a + b for a, b in zip(left, widths, strict=True)]
     panel.invert_yaxis()
-    panel.set_xlabel("µs of CPU a message of 325 B")
-    figure.legend(frameon=False, ncols=4, loc="outside lower center", fontsize=8)
-    return figure
+    panel.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def stages(results: Results) -> dict[str, dict[str, float]]:

@@ -24,6 +24,7 @@ _PARTS = (
     "flame.stacks",
     "flame.draw",
     "limit",
+    "machine",
 )
 MILLIONS = (1_000_000, 10_000_000)
 
@@ -259,3 +260,44 @@ def test_the_limit_is_told_target_by_target(parts: dict[str, ModuleType]) -> Non
     ):
         assert end in text
     assert "to a service" not in text
+
+
+def test_latency_is_drawn_for_each_destination(parts: dict[str, ModuleType]) -> None:
+    """The stream as well, on the same scale; not what was absent."""
+    latency = {"p50": 1.0, "p99": 5.0, "p999": 9.0}
+    service = [{"rate": rate, "latency": latency, "refused": 0} for rate in (100, 200)]
+    slow = latency | {"p999": 900.0}
+    stream = [one | {"latency": slow} for one in service]
+    figure = parts["plots"].throughput({"service": service, "stream": stream, "absent": "x"})
+    assert [panel.get_title() for panel in figure.axes] == ["to a service", "to a stream"]
+    first, second = (panel.get_ylim() for panel in figure.axes)
+    assert first == second
+    assert first[1] > 900
+
+
+def test_the_head_tells_the_machine_and_each_commit(parts: dict[str, ModuleType]) -> None:
+    """Of what is measured apart too, and by which commands; where journals are, without a path."""
+    apart = {
+        "day": {"when": "2026-01-02", "commit": "abc1234"},
+        "profile": {"when": "2026-01-03", "commit": "def5678"},
+    }
+    about = {"when": "2026-01-04", "commit": "fed4321", "rust": "rustc 1", "load": 0.1}
+    head = parts["machine"].machine(SimpleNamespace(apart=apart, **about))
+    for told in (
+        "commit fed4321 |",
+        "the whole day: 2026-01-02, commit abc1234; the profile: 2026-01-03, commit def5678 |",
+        "`make bench-day`",
+        "`make bench-profile`",
+        " GiB |",
+    ):
+        assert told in head
+    (disk,) = (line for line in head.splitlines() if line.startswith("| disk |"))
+    assert "/" not in disk
+    assert "unknown" not in disk
+
+
+def test_a_file_system_is_that_of_the_place(parts: dict[str, ModuleType]) -> None:
+    """The nearest mount above it counts, not the root's."""
+    assert parts["machine"].disk(Path("/proc/self")) == "proc"
+    assert parts["machine"].disk(Path("/proc/self/nowhere")) == "proc"
+    assert parts["machine"].disk(Path("/")) != "proc"

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from figures import Row, short
+from limit import EVENLY, ahead
 from machine import cpu_name
 from peers.page import values
 from table import table
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
 _STACKS = {
     "fastapi": ("FastAPI", "FastAPI + uvicorn + wechatpy + redis-py"),
     "go-silenceper": ("Go", "Go + silenceper/wechat + go-redis"),
+    "node-co-wechat": ("Node", "Node + Koa + co-wechat + ioredis"),
 }
 """What the rows of a pair are called by, and what the other is in full."""
+_SHORT = {
+    "fastapi": "FastAPI",
+    "flask": "Flask",
+    "go-silenceper": "Go",
+    "go-powerwechat": "Go (PowerWeChat)",
+    "node-co-wechat": "Node",
+    "node-easywechat": "Node (node-easywechat)",
+    "spring": "Spring Boot",
+    "spring-wxjava": "Spring Boot (WxJava)",
+}
 
 _ENGLISH = {
     "beside": "compared with",
@@ -43,8 +55,17 @@ _ENGLISH = {
         "the targets that are missed: [benches/RESULTS.md](benches/RESULTS.md).\n\n"
         "² half of what the slower of the two takes at full speed; ratios are those of the "
         "medians. With little to do a message costs wxgate more, since each has a sync and a turn "
-        "of its own: [capacity](docs/capacity.md#what-a-monitor-shows)."
+        "of its own: [capacity](docs/capacity.md#what-a-monitor-shows), "
+        "[decision 28](docs/decisions/0028-the-limit.md). {evenly}"
     ),
+    "evenly": "Of {count} peers these take less there than wxgate, which takes so many times "
+    "theirs: {lists}. None of them has a message on disk when it answers.",
+    "none": "none",
+    "loaded of": "by CPU",
+    "p50 of": "by p50",
+    "p99 of": "by p99",
+    ",": ", ",
+    ";": "; ",
 }
 _CHINESE = {
     "beside": "对照",
@@ -68,8 +89,17 @@ _CHINESE = {
         "[benches/RESULTS.md](benches/RESULTS.md)（英文）。\n\n"
         "² 取两者中较慢一方满负荷时的一半；倍数为中位数之比。"
         "负载低时，wxgate 每条消息的开销反而更高，因为每条都要单独落盘、"
-        "单独调度，见[容量](docs/capacity.md#what-a-monitor-shows)。"
+        "单独调度，见[容量](docs/capacity.md#what-a-monitor-shows)与"
+        "[决策 28](docs/decisions/0028-the-limit.md)（均为英文）。{evenly}"
     ),
+    "evenly": "{count} 个对照方案中，此时低于 wxgate 的如下，倍数为 wxgate 与其之比：{lists}。"
+    "它们应答时，消息都还没有落盘。",
+    "none": "无",
+    "loaded of": "CPU",
+    "p50 of": "p50",
+    "p99 of": "p99",
+    ",": "、",
+    ";": "；",
 }
 
 
@@ -90,7 +120,19 @@ def headline(results: Results, *, chinese: bool = False) -> str:
             rows += _headline(pair, names, words)
     rows += _answers(results.carry["days"]["service"]["rates"], words)
     shown = table(("", "wxgate", words["beside"], words["ratio"]), rows)
-    return shown + "\n" + words["note"].format(cpu=cpu_name(), cores=os.cpu_count()) + "\n"
+    ahead_of_it = evenly(results.peers["pairs"], chinese=chinese)
+    note = words["note"].format(cpu=cpu_name(), cores=os.cpu_count(), evenly=ahead_of_it)
+    return f"{shown}\n{note}\n"
+
+
+def evenly(pairs: dict[str, Any], *, chinese: bool = False) -> str:
+    """Name the peers that are ahead where both have the same to do."""
+    words, lists = _CHINESE if chinese else _ENGLISH, []
+    for what in EVENLY:
+        told = (f"{_SHORT[key]} {short(times)}×" for key, times in ahead(pairs, what).items())
+        lists.append(f"{words[f'{what} of']} {words[','].join(told) or words['none']}")
+    count = sum(pair["role"] == "peer" for pair in pairs.values())
+    return words["evenly"].format(count=count, lists=words[";"].join(lists))
 
 
 def _headline(

@@ -111,10 +111,10 @@ def distribution(recorded: list[tuple[int, int]]) -> tuple[list[float], list[flo
 
 def throughput(curves: dict[str, Any]) -> Figure:
     """Latency by messages a second, one panel a destination."""
-    played = {name: curve for name, curve in curves.items() if isinstance(curve, list)}
-    figure, panels = _figure(7.2, 3.2, len(played))
-    for panel, (name, curve) in zip(panels, played.items(), strict=True):
-        _carried(panel, [one for one in curve if one["latency"] is not None])
+    figure, panels = _figure(7.2, 3.2, len(curves))
+    for panel, (name, curve) in zip(panels, curves.items(), strict=True):
+        # Where the player was late the latencies are its own too.
+        _carried(panel, [one for one in curve["rates"] if one["latency"] and one["counts"]])
         panel.set_title(f"to a {name}")
         panel.set_ylabel("ms until acknowledged")
         panel.set_xlabel("messages/s")

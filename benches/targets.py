@@ -40,6 +40,7 @@ def targets(results: Results) -> str:
     ratio = core["pay/rival/RSA-2048 of aws-lc-rs alone"].over(core["pay/verify"])
     rows.append(_at_least("Pay v3's verification in Rust, of RSA's speed alone", ratio, 0.85, ""))
     rows += [_below(f"start: {name}", processes.starts[name], 300, "ms") for name in (LOG, HTTP)]
+    rows.append(_below(*start_behind(processes), 300, "ms"))
     for name in (LOG, HANDLER, HTTP):
         row = _resident(processes, name)
         what = f"RSS after {_sent(processes):,} messages: {name}"
@@ -53,6 +54,12 @@ def _at_least(what: str, row: Row, target: float, unit: str) -> tuple[str, str, 
 
 def _below(what: str, row: Row, target: float, unit: str) -> tuple[str, str, str, str]:
     return what, f"< {target:g} {unit}", f"{row.text()} {unit}", verdict(met=row.median < target)
+
+
+def start_behind(processes: Processes) -> tuple[str, Row]:
+    """Take the start with all that a destination which was dead has left."""
+    seen = processes.backlog
+    return f"↳ with {seen['messages']:,} undelivered before it", Row((seen["start"],))
 
 
 def _resident(processes: Processes, server: str) -> Row:

@@ -25,7 +25,7 @@ of the two had taken. CPU is that of the server's processes, Valkey's apart. Lat
 intended time of sending. A ratio is taken within a round; in brackets the lowest and highest.
 
 """
-_LATE = 0.01
+LATE = 0.01
 """Share of messages; above it the player has had its part in the latencies."""
 _SPEED = (
     "at full speed",
@@ -102,7 +102,7 @@ def _provisos(pair: dict[str, Any]) -> Iterator[str]:
             yield f"; {name} refused or dropped {side['refused']:,} calls, which were sent again"
         if side["lost"]:
             yield f"; **{name} acknowledged {side['lost']:,} messages that never arrived**"
-        if side["late"] > _LATE:
+        if side["late"] > LATE:
             yield f"; the player was late for {side['late']:.1%} of the messages to {name}"
 
 

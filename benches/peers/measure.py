@@ -48,6 +48,8 @@ class Plan:
     rounds: int
     seconds: float
     """Of a round at full speed, about, and of one at the same load."""
+    load: int | None = None
+    """Messages a second that both are given; half of what the slower of them takes otherwise."""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,8 @@ def pair(ours: Contender, other: Contender, server: Server, plan: Plan) -> dict[
         sides = {id(each): Side(each.start, each.versions, check(each)) for each in both}
         for each in both:
             each.capacity = _capacity(each, plan)
-        rate = max(1, round(min(each.capacity for each in both) / _HALF))
+        half = max(1, round(min(each.capacity for each in both) / _HALF))
+        rate = plan.load or half
         for turn in range(plan.rounds):
             # Each goes first as often as the other: whatever drifts, drifts for both.
             order = both if turn % 2 == 0 else both[::-1]

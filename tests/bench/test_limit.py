@@ -34,9 +34,12 @@ def pair(
 
 def limit_of(parts: dict[str, ModuleType], pairs: dict[str, Any]) -> str:
     """The page's part of the limit."""
-    day = {"mean": 6500.0, "seen": {"latency": {"p50": 1.9, "p99": 12.0}}}
-    days = {"stream": day, "absent": "x"}
-    results = SimpleNamespace(peers={"pairs": pairs}, carry={"days": days}, apart={})
+    rounds = [
+        {"rate": 6500.0, "counts": counts, "latency": {"p50": p50, "p99": 12.0}}
+        for counts, p50 in ((True, 1.8), (True, 1.9), (False, 9.0), (True, 2.3))
+    ]
+    curve = {"stream": {"rates": [], "half": rounds}}
+    results = SimpleNamespace(peers={"pairs": pairs}, carry={"curve": curve}, apart={})
     text: str = parts["limit"].section(results)
     return text
 
@@ -54,8 +57,8 @@ def test_the_limit_is_told_target_by_target(parts: dict[str, ModuleType]) -> Non
         "| ≤ 1.5× | 2.50 (2.00–3.00)× | **not met** |",
         "| ≥ 10× | – | not measured |",
         "| ≥ 1.5× | 2.00× | met |",
-        "6,500/s, to a stream | < 2 ms | 1.90 ms | met |",
-        "6,500/s, to a stream | < 10 ms | 12.0 ms | **not met** |",
+        "6,500/s, to a stream | < 2 ms | 1.90 (1.80–2.30) ms | met |",
+        "6,500/s, to a stream | < 10 ms | 12.0 (12.0–12.0) ms | **not met** |",
     ):
         assert end in text
     assert "to a service" not in text

@@ -239,16 +239,19 @@ def test_a_flame_graph_names_its_frames_and_stays_small(
 
 
 def test_latency_is_drawn_for_each_destination(parts: dict[str, ModuleType]) -> None:
-    """The stream as well, on the same scale; not what was absent."""
+    """The stream as well, on the same scale; not what the player was late for."""
     latency = {"p50": 1.0, "p99": 5.0, "p999": 9.0}
-    service = [{"rate": rate, "latency": latency, "refused": 0} for rate in (100, 200)]
+    shown = {"latency": latency, "refused": 0, "counts": True}
+    service = [shown | {"rate": rate} for rate in (100, 200)]
     slow = latency | {"p999": 900.0}
-    stream = [one | {"latency": slow} for one in service]
-    figure = parts["plots"].throughput({"service": service, "stream": stream, "absent": "x"})
+    late = shown | {"rate": 300, "counts": False, "latency": latency | {"p999": 90_000.0}}
+    stream = [*(one | {"latency": slow} for one in service), late]
+    curves = {"service": {"rates": service}, "stream": {"rates": stream}}
+    figure = parts["plots"].throughput(curves)
     assert [panel.get_title() for panel in figure.axes] == ["to a service", "to a stream"]
     first, second = (panel.get_ylim() for panel in figure.axes)
     assert first == second
-    assert first[1] > 900
+    assert 900 < first[1] < 90_000
 
 
 def test_the_head_tells_the_machine_and_each_commit(parts: dict[str, ModuleType]) -> None:

@@ -207,6 +207,7 @@ bench-check: setup benches/core/Cargo.lock ## run each bench once, untimed: its 
 	@$(BIN)/python benches/process/run.py --check
 	@$(BIN)/python benches/peers/run.py --check
 	@$(BIN)/python benches/carry/run.py --check
+	@$(BIN)/python benches/fleet/run.py --check
 
 .PHONY: bench-count
 bench-count: setup benches/core/Cargo.lock ## instructions of each stage, beside those last accepted: 3 % more fails

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from carry.page import added, carried, fleets, growth
+from carry.page import added, carried, growth
 from day.page import section as day
 from flame.page import section as profile
+from fleet.page import section as fleets
 from kept import block
 from limit import section as limit
 from machine import machine
@@ -92,7 +93,7 @@ def page(results: Results) -> str:
         + "\n"
         + added(results.carry.get("added")),
         "## More than it can take\n\n" + overload(processes.overload),
-        "## Fleets at their size\n\n" + fleets(results.carry["fleet"]),
+        "## Fleets at their size\n\n" + fleets(results.fleet),
         "## The journal, beside its disk\n\n" + _JOURNAL + results.journal,
         "## Stages in Rust\n\n" + stages(results.core),
         "## How it is measured\n\n" + _method(processes),

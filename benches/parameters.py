@@ -33,7 +33,7 @@ def of(results: Results) -> dict[str, Any]:
         "day_rates": {"service": carry["days"]["service"]["mean"], day["to"]: day["mean"]},
         "latency_ms": {
             one["name"]: {
-                "rate": one["rate"],
+                "rate": round(one["rate"]),
                 "p50": one["latency"]["p50"],
                 "p99": one["latency"]["p99"],
             }
@@ -43,7 +43,7 @@ def of(results: Results) -> dict[str, Any]:
         "curve_us": {str(one["rate"]): float(f"{one['cpu']:.0f}") for one in curve},
         "carried": carried(curve),
         "worker_mb": backlog["memory"]["1"],
-        "claim_bytes": carry["fleet"]["claim_bytes"],
+        "claim_bytes": results.fleet["claim_bytes"],
         "waiting_bytes": _waiting(backlog),
         "journal_bytes": backlog["bytes"],
         "redis_bytes": _redis(day),
@@ -51,7 +51,8 @@ def of(results: Results) -> dict[str, Any]:
             axis: {value: median(told["cpu"]) for value, told in values.items()}
             for axis, values in carry["growth"]["axes"].items()
         },
-        "fleets": carry["fleet"]["fleets"],
+        "redis_us": results.fleet.get("redis_us", {}),
+        "fleets": results.fleet["fleets"],
     }
     rounded: dict[str, Any] = _rounded(found)
     return rounded

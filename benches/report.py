@@ -46,6 +46,7 @@ class Plan:
     process: tuple[str, ...]
     peers: tuple[str, ...]
     carry: tuple[str, ...]
+    fleet: tuple[str, ...]
 
 
 _FULL = Plan(
@@ -59,6 +60,7 @@ _FULL = Plan(
     ),
     peers=("--rounds", "3", "--seconds", "1.5"),
     carry=("--rounds", "3", "--seconds", "2", "--tail", "10000"),
+    fleet=(),
 )
 _QUICK = Plan(
     core_rounds=3,
@@ -70,7 +72,8 @@ _QUICK = Plan(
         *("--flood", "0"),
     ),
     peers=("--rounds", "3", "--seconds", "0.5", "--only", "fastapi", "--only", "granian-rsgi"),
-    carry=("--rounds", "1", "--seconds", "0.5", "--messages", "1000", "--scale", "0.1"),
+    carry=("--rounds", "1", "--seconds", "0.5", "--messages", "1000"),
+    fleet=("--scale", "0.1"),
 )
 _CORE = ("--manifest-path", "benches/core/Cargo.toml")
 
@@ -187,6 +190,11 @@ def _carry(plan: Plan, raw: Path) -> None:
     _run(sys.executable, "benches/carry/run.py", *plan.carry, "--out", f"{raw}/carry.json")
 
 
+def _fleet(plan: Plan, raw: Path) -> None:
+    _say("fleets")
+    _run(sys.executable, "benches/fleet/run.py", *plan.fleet, "--out", f"{raw}/fleet.json")
+
+
 def _journal(_: Plan, raw: Path) -> None:
     _say("journal")
     # On the disk that the repository is on: a memory file system would know no sync.
@@ -200,6 +208,7 @@ PARTS: dict[str, Callable[[Plan, Path], None]] = {
     "process": _process,
     "peers": _peers,
     "carry": _carry,
+    "fleet": _fleet,
     "journal": _journal,
 }
 
@@ -213,6 +222,7 @@ def _read(raw: Path) -> Results:
         processes=figures.Processes(json.loads((raw / "process.json").read_text())),
         peers=json.loads((raw / "peers.json").read_text()),
         carry=json.loads((raw / "carry.json").read_text()),
+        fleet=json.loads((raw / "fleet.json").read_text()),
         journal=(raw / "journal.md").read_text(),
         apart=kept.read(),
         commit=_commits(about.pop("parts")),

@@ -22,6 +22,8 @@ class Results:
     """As ``peers/run.py`` wrote it."""
     carry: dict[str, Any]
     """As ``carry/run.py`` wrote it."""
+    fleet: dict[str, Any]
+    """As ``fleet/run.py`` wrote it."""
     journal: str
     """The journal beside its disk: a table, and what a start with 1 GB took."""
     apart: dict[str, Any]

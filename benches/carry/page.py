@@ -1,4 +1,4 @@
-"""What one machine carries, how that grows, and fleets: their parts of the results."""
+"""What one machine carries, and how that grows: their parts of the results."""
 
 from __future__ import annotations
 
@@ -53,13 +53,6 @@ messages a round over {connections} connections, each with its next one as soon 
 all gateways are up at once and take turns. *Against the first* is round by round. The target is
 5 % for accounts, routes and backlog. (The backlog is one run, to a service that is dead, with
 claims in the process; its first fifth is what it is measured against.)
-
-"""
-_FLEET = """\
-All nodes in one process, with the code that gateways run ({seconds:.0f} s): 400,000 keys on an
-upstream's ring of so many nodes; 100,000 messages to any node of the fleet, 2 % of them again, to
-any; a limit of 1,000 a second for an account whose messages come to all nodes. What a claim takes
-in a node: {claim:.0f} bytes.
 
 """
 
@@ -252,32 +245,6 @@ def _backlog(backlog: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         ratio = cost / first
         verdict = "–" if count == steps[0][0] else _verdict(ratio)
         yield "backlog (closed loop)", f"up to {count:,}", short(cost), short(ratio), verdict
-
-
-def fleets(seen: dict[str, Any]) -> str:
-    """Write what came of fleets at their size."""
-    rows = []
-    for one in seen["fleets"]:
-        ring, known, limited = one["ring"], one["recognition"], one["limited"]
-        rows.append(
-            (
-                f"{one['nodes']:,}",
-                f"{ring['busiest']:.2f}×",
-                f"{ring['moved']:.2%} / {ring['least']:.2%}",
-                f"{ring['joined']:.2%} / {1 / (one['nodes'] + 1):.2%}",
-                f"{ring['pick']:.2f}",
-                f"{known['alone'] / known['repeats']:.1%}",
-                f"{known['shared'] / known['repeats']:.1%}",
-                f"{limited['parts_under']:.1%}",
-                f"{limited['shared_under']:.1%}",
-            )
-        )
-    head = (
-        *("nodes", "fullest node", "moved / least, one lost", "moved / least, one added"),
-        *("µs a pick", "repeats known alone", "with a store"),
-        *("let pass at 80 % of a limit, in parts", "counted together"),
-    )
-    return _FLEET.format(seconds=seen["seconds"], claim=seen["claim_bytes"]) + table(head, rows)
 
 
 def _number(value: str) -> str:

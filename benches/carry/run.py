@@ -15,8 +15,6 @@ import added
 import curve
 import days
 import growth
-import msgspec
-from wxgate.bench import fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +29,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=30_000, help="of each day")
     parser.add_argument("--rate", type=float, help="taken for what is carried; else the curve's")
     parser.add_argument("--tail", type=int, default=0, help="messages at each rate, at least")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the fleets")
     parser.add_argument("--only", metavar="PART", action="append", help="and leave others as is")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.check:
-        args.rounds, args.seconds, args.messages, args.rate, args.scale = 1, 0.1, 100, 200.0, 0.01
+        args.rounds, args.seconds, args.messages, args.rate = 1, 0.1, 100, 200.0
     seen = json.loads(args.out.read_text()) if args.only and args.out and args.out.is_file() else {}
     course = curve.Course(args.seconds, args.rounds)
     if args.check:
@@ -48,7 +45,6 @@ def main() -> None:
             args.messages, _rates(args.rate, seen["curve"]), args.seconds, args.tail
         ),
         "added": lambda: added.run(args.rounds, args.seconds, small=args.check),
-        "fleet": lambda: msgspec.to_builtins(fleet.play(scale=args.scale)),
     }
     for part in args.only or parts:
         seen[part] = parts[part]()

@@ -22,7 +22,17 @@ def connections(settings: Settings) -> int:
     has none for the journal's next segment.
     """
     others = _OWN + _outbound(settings)
-    return max(_FEWEST, min(MOST, _limit(MOST + others) - others))
+    return max(_FEWEST, min(MOST, raised(MOST + others) - others))
+
+
+def raised(wanted: int) -> int:
+    """Return the limit of descriptors, raised to ``wanted`` or as near as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= ceiling:
+        return wanted if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+    return ceiling
 
 
 def _outbound(settings: Settings) -> int:
@@ -30,13 +40,3 @@ def _outbound(settings: Settings) -> int:
     bare = {str(route.to) for route in settings.route if route.to.scheme == "http"}
     upstreams = sum(upstream.concurrency for upstream in settings.upstream.values())
     return upstreams + len(bare) * settings.dispatch.concurrency
-
-
-def _limit(wanted: int) -> int:
-    """Return the limit of descriptors, as near to ``wanted`` as the system allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft == resource.RLIM_INFINITY or soft >= ceiling:
-        return wanted if soft == resource.RLIM_INFINITY else soft
-    resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
-    return ceiling

@@ -25,6 +25,7 @@ _PARTS = (
     "flame.draw",
     "limit",
     "machine",
+    "fleet.page",
 )
 MILLIONS = (1_000_000, 10_000_000)
 
@@ -280,3 +281,35 @@ def test_a_file_system_is_that_of_the_place(parts: dict[str, ModuleType]) -> Non
     assert parts["machine"].disk(Path("/proc/self")) == "proc"
     assert parts["machine"].disk(Path("/proc/self/nowhere")) == "proc"
     assert parts["machine"].disk(Path("/")) != "proc"
+
+
+def fleets(**more: Any) -> dict[str, Any]:
+    """One fleet of ten nodes, with a Redis unless told otherwise."""
+    one = {
+        "nodes": 10,
+        "ring": {"busiest": 1.02, "moved": 0.1, "least": 0.1, "joined": 0.09, "pick": 0.1},
+        "known": {"repeats": 200, "alone": 20, "shared": 200, "open": 15},
+        "passed": dict.fromkeys(("parts_over", "parts_under", "shared_over", "shared_under"), 1.0),
+        "late": 1,
+        "apart": 2,
+    }
+    return {"fleets": [one], "claim_bytes": 36.0, "seconds": 30.0} | more
+
+
+def test_fleets_are_told_with_what_their_redis_was_asked_for(parts: dict[str, ModuleType]) -> None:
+    """What was known, what was decided without it, and what a message cost it."""
+    text = parts["fleet.page"].section(fleets(redis_us={"231": 214.0}))
+    assert "| 20 of 200 | 200 of 200 | 15 | 3 |" in text
+    assert "| 231 | 214 |" in text
+
+
+def test_of_fleets_without_a_redis_nothing_is_told(parts: dict[str, ModuleType]) -> None:
+    """But why, and dashes where there would be a figure."""
+    seen = fleets(absent="install it")
+    (one,) = seen["fleets"]
+    one["known"] |= {"shared": None, "open": None}
+    one["passed"] |= {"shared_over": None, "shared_under": None}
+    one |= {"late": None, "apart": None}
+    text = parts["fleet.page"].section(seen)
+    assert "| 20 of 200 | – | – | – | 100.00% | – | 100.00% | – |" in text
+    assert "nor was its cost measured: install it" in text

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fleets
+from reckoning import (
+    DAY_S,
+    HOLIDAY,
+    HOLIDAY_LOAD,
+    PAYMENTS,
+    PEAK,
+    PEAK_LOAD,
+    REDIS_HOLIDAY_LOAD,
+    REDIS_LOAD,
+    Model,
+)
+from tables import PRIMARIES, primaries, size, table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benches/results.json"
 
 DAYS = (1_000_000, 20_000_000, 200_000_000, 2_000_000_000, 20_000_000_000)
 """Messages a day for which machines are counted."""
-FLEET_DAY = 20_000_000_000
-PEAK, HOLIDAY = 3.0, 10.0
-"""The busiest hour over the mean, as `wxgate bench day` has them."""
-PEAK_LOAD, HOLIDAY_LOAD = 0.5, 0.8
-"""How busy processors may be then: at more than half, waiting shows in the 99th percentile."""
 CORES = 4
 """Of the machines that are counted."""
-REDIS_LOAD = 0.6
-PAYMENTS = 0.05
-PAY_LIFE_S, LIFE_S = 25 * 3600, 60
-_DAY_S = 86_400
 _FULL_SPEED = {
     "service": "gateway, to a service",
     "stream": "gateway, claims in a Redis, to a stream",
@@ -50,23 +54,27 @@ A *day's* message is one of a mix of texts of which some are long, pictures, eve
 one *at full speed* is a text. All are verified, opened, claimed, synced to disk and delivered in
 batches. With little to do a message costs several times as much, since it has a turn of the loop,
 a sync and a delivery of its own; that time is idle anyway, and shrinks as messages come closer
-together. So machines are counted by what a message costs at full speed.
+together. So machines are counted by what a message cost {source}.
 
 ## Machines for N messages a day
 
 {machines}
 The day's busiest hour is taken to have {peak:g} times the mean rate, a holiday's {holiday:g}
-times. Cores are those of gateways alone, reckoned at full speed and not as a monitor shows them: so
-many that {peak_load:.0%} of what they can is asked for in the busiest hour and at most
+times. Cores are those of gateways alone, and not as a monitor shows them: so many that
+{peak_load:.0%} of what they can is asked for in the busiest hour and at most
 {holiday_load:.0%} on a holiday, whichever takes more. There are two gateways at
-least: one may be lost or updated.
+least: one may be lost or updated. [Redis](#redis) has how primaries are counted.
 
-A message costs a gateway of one worker {cost:.0f} µs, and {shared:.0f} µs where two workers share a
-machine (`server.workers`) and the memory in which their claims are. One worker has
-{reserve}. Up to there one worker is best: its
-journal keeps a user's messages in order, its syncs are shared by more messages. Beyond it take a
-worker for each core that the gateway may use, and more machines with a Redis once there are no more
-cores.
+A message cost a gateway of one worker {cost:.0f} µs {source}. Where two workers share a machine
+(`server.workers`), and the memory in which their claims are, one at full speed cost {by_two:.0f} µs
+and with one worker, in the same run, {by_one:.0f}. So {shared:.0f} µs are reckoned there, {two:.2f}
+times as much. **More than two workers on a machine were not measured**: machines of {workers}, and
+nodes of more, are extrapolated from two.
+
+One worker has {reserve}. Up to there one worker is
+best: its journal keeps a user's messages in order, its syncs are shared by more messages. Beyond it
+take a worker for each core that the gateway may use, and more machines with a Redis once there are
+no more cores.
 
 ### What a monitor shows
 
@@ -90,7 +98,7 @@ The highest rate at which one worker refused nothing, with the player and the se
 A worker takes {worker:.0f} MB to begin with, {claim:.0f} bytes for each message that it remembers
 as done (a minute's worth, and payments for 25 hours: `state.max_claims`), and {waiting:.0f} bytes
 for each that waits for its destination, the claim included. A million waiting take {million:.0f}
-MB.
+MB.{worker_day}
 
 ## Disks
 
@@ -106,47 +114,16 @@ comes of yours. `journal.max_bytes` (8 GiB by default) bounds what may wait: {ou
 ## Redis
 
 {redis}
-## A fleet
-
-A load balancer brings calls to any node. Nodes share claims and limits through a Redis, and
-nothing else: each has its journal. So a fleet's cost is that of its nodes, and what could spoil
-it is what nodes have in common. This was played at full size, with the code that gateways run
-(`wxgate.bench.fleet`): the ring of an upstream of so many nodes, claims of messages whose retries
-come to any node, limits of an account whose messages come to all nodes.
-
-{fleets}
-- *Fullest node*: of an upstream of so many nodes, the one with most keys, over the mean. Nodes
-  compete for 65,537 slots, so at 1,000 each has some 65 and chance shows. Size an upstream's
-  nodes for that one.
-- *Moved*: the keys that another node gets when one is lost, which are those that it had and no
-  others, and when one is added, beside what must move.
-- *Known alone*: repetitions that nodes would recognise without a Redis, when they come to any
-  node. With one all of them are. Have the load balancer bring a sender back to its node, or
-  share.
-- *In parts*: what passes a limit of 1,000 a second of which 800 come, if each node keeps to its
-  part of it because there is no Redis, or it is away (`state.nodes`). Limits of fewer than some
-  100 a second a node want a Redis.
-
-{day:,} messages a day, {fleet_mean:,.0f} a second in the mean, {fleet_peak:,.0f} in the busiest
-hour and {fleet_holiday:,.0f} on a holiday, on fleets of so many nodes:
-
-{model}
-*Cores a node* are as above, with several workers on each. *Redis primaries*: all keys of a fleet
-are in one slot ([decision 19](decisions/0019-shared-claims.md)), so that a primary that is to be
-{redis_load:.0%} busy in the busiest hour has so many messages a second and no more. Beyond it
-take several fleets, each with its own `prefix` and Redis, and give each its accounts: claims and
-limits never span accounts of different owners. A primary is also asked by each worker on its own,
-so that beyond some 150 workers at 50,000 messages a second and more calls wait longer than the 20
-ms of `budget`: the same decision has the table. *Claims*: what a node remembers in the busiest
-hour, and its payments of 25 hours.
-"""
+{fleet}"""
 
 
 REDIS = """\
-At full speed a message costs the Redis {cost:.0f} µs of CPU: its claim, its completion, its append
-to a stream; limits and the stream's readers come on top. One primary does its work on one core:
-{most:,.0f} messages a second at {load:.0%}, which is the busiest hour of {millions:,.0f} million
-a day. In it lie a minute's claims, those of payments for 25 hours, users' limits, and what the
+A message cost the Redis {cost:.1f} µs of CPU {source}{all_of_it}.
+One primary does its work on one core. At that cost it has {most:,.0f} messages a second at
+{load:.0%}, the busiest hour of {millions:,.0f} million a day, and {holiday_most:,.0f} at
+{holiday_load:.0%}, a holiday's peak of {holiday_millions:,.0f} million, which is the less.
+{by_rate}
+In it lie a minute's claims, those of payments for 25 hours, users' limits, and what the
 stream's groups have not finished: {stored:,.0f} bytes a message at most as measured, so {claims}
 for the claims of 20 million a day with {payments:.0%} payments. Without persistence it forgets at a
 restart, and what was sent before is then not recognised; what a stream lost is appended again from
@@ -154,51 +131,19 @@ the journal. Put streams on a Redis of their own (`[stream.NAME] redis`) before 
 one.
 
 """
+BY_RATE = """
+The fewer messages come to a worker, the fewer go together in a call, and the more each costs:
 
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What follows from the figures measured."""
-
-    seen: dict[str, Any]
-
-    @property
-    def cost(self) -> float:
-        """µs of CPU a message at full speed, with one worker, to the dearer destination."""
-        costs: dict[str, float] = self.seen["full_speed_us"]
-        return max(costs["service"], costs.get("stream", 0.0))
-
-    @property
-    def redis(self) -> float | None:
-        """µs of a Redis' CPU a message then: claims, a stream."""
-        costs: dict[str, float] = self.seen["full_speed_us"]
-        return costs.get("redis")
-
-    @property
-    def shared(self) -> float:
-        """The same where workers share a machine, and the memory of their claims."""
-        return max(self.cost, float(self.seen["growth"]["workers"]["2"]))
-
-    def cores(self, mean: float, cost: float) -> float:
-        """Cores for a mean rate (messages a second), at so many µs a message."""
-        peak = mean * PEAK * cost / 1e6 / PEAK_LOAD
-        holiday = mean * HOLIDAY * cost / 1e6 / HOLIDAY_LOAD
-        return max(peak, holiday)
-
-    def primaries(self, mean: float) -> int:
-        """Redis primaries, each of a fleet of its own, for a mean rate."""
-        return max(1, math.ceil(mean * PEAK * (self.redis or 0.0) / 1e6 / REDIS_LOAD))
-
-    def claims(self, mean: float) -> float:
-        """What a node at this mean rate remembers, in messages."""
-        return mean * PEAK * LIFE_S + mean * PAYMENTS * PAY_LIFE_S
+{table}
+With everything on, as in the day; one worker alone at that Redis. Primaries are counted on this
+page by what each worker has then, but for no less than what the day cost.
+"""
 
 
 def page() -> str:
     """The page, from the results of the last ``make bench``."""
     seen = json.loads(RESULTS.read_text())
     model = Model(seen)
-    mean = FLEET_DAY / _DAY_S
     most = 1e6 * PEAK_LOAD / model.cost
     journal, waiting = seen["journal_bytes"], seen["waiting_bytes"]
     return PAGE.format(
@@ -211,41 +156,66 @@ def page() -> str:
         holiday_load=HOLIDAY_LOAD,
         cost=model.cost,
         shared=model.shared,
+        two=model.two,
+        by_one=seen["growth"]["workers"]["1"],
+        by_two=seen["growth"]["workers"]["2"],
+        workers=CORES,
+        source=_source(seen),
         reserve=f"{most:,.0f} messages a second at {PEAK_LOAD:.0%} of what it can",
         seen=_seen(seen["curve_us"]),
         worker=seen["worker_mb"],
         claim=seen["claim_bytes"],
         waiting=waiting,
         million=seen["worker_mb"] + waiting,
+        worker_day=_worker(seen),
         journal=journal,
         disks=_disks(journal),
         outage=_outage(journal),
         redis=_redis(model),
-        fleets=_fleets(seen["fleets"]),
-        day=FLEET_DAY,
-        fleet_mean=mean,
-        fleet_peak=mean * PEAK,
-        fleet_holiday=mean * HOLIDAY,
-        model=_model(model),
-        redis_load=REDIS_LOAD,
+        fleet=fleets.section(model),
     )
+
+
+def _source(seen: dict[str, Any]) -> str:
+    """Of which run the costs are that are counted with."""
+    if "day" not in seen:
+        return "at full speed"
+    return "in a whole day"
 
 
 def _parameters(seen: dict[str, Any]) -> str:
     fast = seen["full_speed_us"]
-    rows = [
+    rows = list(_whole_day(seen))
+    rows += [
         (f"CPU a message at full speed: {what}", f"{fast[name]:.0f} µs")
         for name, what in _FULL_SPEED.items()
         if name in fast
     ]
     for to, costs in seen["day_us"].items():
         for name, cost in (costs or {}).items():
-            what = f"the same at {seen['day_rates'][to]:,.0f} messages/s, to a {to}: {_NAMES[name]}"
-            rows.append((what, f"{cost:.0f} µs"))
+            rate = f"{seen['day_rates'][to]:,.0f} messages/s"
+            rows.append((f"a day's at {rate}, to a {to}: {_NAMES[name]}", f"{cost:.0f} µs"))
     for name, one in seen["latency_ms"].items():
         what = f"acknowledged at {one['rate']:,.0f}/s ({name} of 20,000,000 a day)"
         rows.append((what, f"p50 {one['p50']:.2f} ms, p99 {one['p99']:.2f} ms"))
-    return _table(("", "measured"), rows)
+    return table(("", "measured"), rows)
+
+
+def _whole_day(seen: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, cost in (Model(seen).day or {}).items():
+        day = seen["day"]
+        rate = day["counts"]["messages"] / day["seconds"]
+        what = f"CPU a message in a whole day, {rate:,.0f} a second to a stream: {_NAMES[name]}"
+        yield what, f"{cost:.1f} µs"
+
+
+def _worker(seen: dict[str, Any]) -> str:
+    """What a worker had in a whole day."""
+    if "day" not in seen:
+        return ""
+    sizes = seen["day"]["worker_mb"].items()
+    told = ", ".join(f"{size:.0f} after {int(count):,}" for count, size in sizes)
+    return f" In a whole day it had, in MB: {told} messages."
 
 
 def _seen(curve: dict[str, float]) -> str:
@@ -254,113 +224,74 @@ def _seen(curve: dict[str, float]) -> str:
         (f"{int(rate):,}", f"{cost:.0f} µs", f"{int(rate) * cost / 1e4:.0f}%")
         for rate, cost in curve.items()
     ]
-    return _table(("messages/s", "CPU a message", "of a core"), rows)
+    return table(("messages/s", "CPU a message", "of a core"), rows)
 
 
 def _machines(model: Model) -> str:
     rows = []
     for messages in DAYS:
-        mean = messages / _DAY_S
+        mean = messages / DAY_S
         rates = (f"{mean * times:,.0f}" for times in (1.0, PEAK, HOLIDAY))
         alone, together = (model.cores(mean, cost) for cost in (model.cost, model.shared))
-        counts = (f"{max(2, math.ceil(many)):,}" for many in (alone, together / CORES))
+        gateways, machines = (max(2, math.ceil(many)) for many in (alone, together / CORES))
+        counts = (f"{gateways:,}", f"{machines:,}", *primaries(model, mean, gateways))
         rows.append((f"{messages:,}", *rates, f"{alone:,.1f}", *counts))
     head = (
         *("messages a day", "mean/s", "busiest hour/s", "holiday/s", "cores, one worker each"),
-        *("gateways of one worker", f"or machines of {CORES} workers"),
+        *("gateways of one worker", f"or machines of {CORES} workers", *PRIMARIES),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _disks(journal: float) -> str:
     rows = []
     for messages in DAYS[:4]:
-        rate = messages / _DAY_S * HOLIDAY * journal
-        rows.append((f"{messages:,}", _size(messages * journal), f"{rate / 1e6:,.1f} MB/s"))
-    return _table(("messages a day", "kept for a day, all machines", "written on a holiday"), rows)
+        rate = messages / DAY_S * HOLIDAY * journal
+        rows.append((f"{messages:,}", size(messages * journal), f"{rate / 1e6:,.1f} MB/s"))
+    return table(("messages a day", "kept for a day, all machines", "written on a holiday"), rows)
 
 
 def _outage(journal: float) -> str:
     room = 8192 * 2**20 / journal
-    hours = room / (20_000_000 / _DAY_S) / 3600
+    hours = room / (20_000_000 / DAY_S) / 3600
     return (
         f"some {room / 1e6:,.0f} million messages a machine, {hours:,.0f} hours of 20 million a day"
     )
 
 
 def _redis(model: Model) -> str:
-    cost = model.redis
-    if cost is None:
+    cost, stored = model.redis, model.seen["redis_bytes"]
+    if cost is None or stored is None:
         return "Not measured: there was no Redis or Valkey in the run.\n\n"
-    stored = model.seen["redis_bytes"]
-    most = 1e6 * REDIS_LOAD / cost
-    day = 20_000_000
-    claims = model.claims(day / _DAY_S)
+    most, holiday = (1e6 * load / cost for load in (REDIS_LOAD, REDIS_HOLIDAY_LOAD))
+    claims = model.claims(20_000_000 / DAY_S)
     return REDIS.format(
         cost=cost,
+        source=_source(model.seen),
+        all_of_it=_ALL_OF_IT if model.day else "",
         most=most,
         load=REDIS_LOAD,
-        millions=most / PEAK * _DAY_S / 1e6,
+        millions=most / PEAK * DAY_S / 1e6,
+        holiday_most=holiday,
+        holiday_load=REDIS_HOLIDAY_LOAD,
+        holiday_millions=holiday / HOLIDAY * DAY_S / 1e6,
+        by_rate=_by_rate(model.seen.get("redis_us", {})),
         stored=stored,
-        claims=_size(claims * stored),
+        claims=size(claims * stored),
         payments=PAYMENTS,
     )
 
 
-def _fleets(fleets: list[dict[str, Any]]) -> str:
-    rows = []
-    for one in fleets:
-        ring, known, limited = one["ring"], one["recognition"], one["limited"]
-        rows.append(
-            (
-                f"{one['nodes']:,}",
-                f"{ring['busiest']:.2f}",
-                f"{ring['moved']:.2%} of {ring['least']:.2%}",
-                f"{ring['joined']:.2%} of {1 / (one['nodes'] + 1):.2%}",
-                f"{known['alone'] / known['repeats']:.1%}",
-                f"{known['shared'] / known['repeats']:.0%}",
-                f"{limited['parts_under']:.0%}",
-                f"{limited['shared_under']:.0%}",
-            )
-        )
-    head = (
-        *("nodes", "fullest node", "moved, one lost", "moved, one added", "known alone"),
-        *("known with a Redis", "passes, in parts", "passes, with a Redis"),
+_ALL_OF_IT = (
+    ", for its claim and its completion, two\n"
+    "limits, its append to a stream, and a group that reads it"
+)
+
+
+def _by_rate(costs: dict[str, float]) -> str:
+    if not costs:
+        return ""
+    rows = [(f"{int(rate):,}", f"{cost:.0f} µs") for rate, cost in costs.items()]
+    return BY_RATE.format(
+        table=table(("messages/s of a worker", "CPU of the Redis a message"), rows)
     )
-    return _table(head, rows)
-
-
-def _model(model: Model) -> str:
-    rows = []
-    mean = FLEET_DAY / _DAY_S
-    for one in model.seen["fleets"]:
-        nodes = one["nodes"]
-        each = mean / nodes
-        claims = model.claims(each)
-        rows.append(
-            (
-                f"{nodes:,}",
-                *(f"{each * times:,.0f}" for times in (1.0, PEAK, HOLIDAY)),
-                f"{model.cores(each, model.shared):,.1f}",
-                f"{claims / 1e6:,.2f} million, {_size(claims * model.seen['claim_bytes'])}",
-                f"{each * HOLIDAY * model.seen['journal_bytes'] / 1e6:,.1f} MB/s",
-                f"{model.primaries(mean):,}" if model.redis else "–",
-            )
-        )
-    head = (
-        *("nodes", "mean/s", "busiest hour/s", "holiday/s", "cores a node", "claims a node"),
-        *("journal a node, holiday", "Redis primaries in all"),
-    )
-    return _table(head, rows)
-
-
-def _size(size: float) -> str:
-    for unit, times in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if size >= times:
-            return f"{size / times:,.1f} {unit}"
-    return f"{size / 1e3:,.0f} kB"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

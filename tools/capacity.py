@@ -45,7 +45,8 @@ PAGE = """\
 
 How many machines, which Redis, which disks: reckoned from what was measured, so that it can be
 checked and, with `make bench` on your own machine, made yours. Measured on {machine}, {cores}
-cores, on {when}, commit {commit}; the measurements are in [RESULTS](../benches/RESULTS.md).
+cores, on {when}, commit {commit}.
+The measurements are in [RESULTS](../benches/RESULTS.md).
 
 ## What was measured
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from wxcore import Claims, JournalError
-from wxgate import Event, Gateway, record
+from wxgate import Event, record
 from wxgate.admin import Status
 from wxgate.cli import main
 from wxgate.dispatch import Board, NodeBoard
@@ -23,11 +22,6 @@ from .theatre import Theatre, ask_with_headers, until
 
 if TYPE_CHECKING:
     from .conftest import Stage
-
-
-def restarted(theatre: Theatre) -> Theatre:
-    """Return the theatre with a new gateway on the same folder."""
-    return replace(theatre, gateway=Gateway(theatre.folder / "wxgate.toml"))
 
 
 def ready(theatre: Theatre) -> bool:
@@ -118,12 +112,12 @@ def test_a_message_outlasts_the_gateway_too(stage: Stage) -> None:
                 assert (await theatre.again("shop", message)).body == b"success"
             await until(lambda: sum(theatre.deliveries("retried").values()) >= 1)
         async with Scripted(port=port) as service:
-            after = restarted(theatre)
+            after = theatre.restarted()
             async with after.gateway:
                 await after.counted(5)
             texts = [Event.decode(request.body).text for request in service.got]
             assert texts == ["0", "1", "2", "3", "4"]
-            last = restarted(theatre)
+            last = theatre.restarted()
             async with last.gateway:
                 assert last.state.dispatcher.snapshot()[0].held == 0
                 assert last.state.journal.stats()["oldest_unsettled"] is None
@@ -182,7 +176,7 @@ def test_a_journal_whose_folder_is_gone_does_not_pretend(stage: Stage) -> None:
                 await asyncio.sleep(0.05)
             assert ready(theatre)
             await theatre.counted(2)
-        after = restarted(theatre)
+        after = theatre.restarted()
         async with after.gateway:
             assert (await after.again("shop", message)).body == b"success"
             assert after.total("shop", "repeated") == 1

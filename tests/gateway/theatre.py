@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from wxgate import Gateway
 from wxgate.sim.call import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from wxgate import Gateway
     from wxgate.flights import Flights
     from wxgate.running import State
     from wxgate.sim.message import Message
@@ -46,6 +46,10 @@ class Theatre:
         """Make one more try of a message, sealed anew."""
         call = self.players[account].call(message, int(time.time()))
         return await ask(self.gateway, call)
+
+    def restarted(self) -> Theatre:
+        """Return it with a new gateway on the same folder, which has no handlers yet."""
+        return replace(self, gateway=Gateway(self.folder / "wxgate.toml"))
 
     @property
     def state(self) -> State:

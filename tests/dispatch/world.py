@@ -47,12 +47,9 @@ class Message:
 
     @property
     def event(self) -> bytes:
-        """A CloudEvent, as far as dispatch looks at it."""
-        return b'{"id":"%s","subject":"%s"}%s' % (
-            self.id.encode(),
-            self.key.encode(),
-            b" " * self.size,
-        )
+        """A CloudEvent, as far as dispatch and its limits look at it."""
+        head = f'"id":"{self.id}","source":"/wxgate/{self.account}","type":"{self.type}"'
+        return f'{{{head},"subject":"{self.key}","data":{{}}}}{" " * self.size}'.encode()
 
     @property
     def wait(self) -> bool:

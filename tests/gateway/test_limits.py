@@ -244,54 +244,6 @@ def test_a_node_that_loses_the_store_knows_what_it_has_let_pass(
     assert asyncio.run(run()).count(200) == 6
 
 
-PACE = 'name = "slow"\nper = "account"\nrate = "20/s"\nburst = 1\naction = "pace"\n'
-
-
-def test_what_is_paced_is_taken_at_once_and_delivered_in_its_time(stage: Stage) -> None:
-    """All are acknowledged; they arrive at the rate, in order; another account is not held up."""
-    theatre = stage(LOG + "\n[[limit]]\n" + PACE + 'when.account = "shop"\n')
-    arrived: list[tuple[str, float]] = []
-
-    @theatre.gateway.on("shop")
-    async def take(event: Event) -> None:
-        arrived.append((event.id, asyncio.get_running_loop().time()))
-
-    async def run() -> None:
-        async with theatre.gateway:
-            started = asyncio.get_running_loop().time()
-            for _ in range(6):
-                assert (await theatre.play("shop", "text")).status == 200
-            assert (await theatre.play("mini", "text")).status == 200
-            await until(lambda: theatre.deliveries().get("log:") == 1)
-            await until(lambda: len(arrived) == 6)
-            # None before its turn; by how much any comes later is the machine's affair.
-            assert all(at - started >= turn * 0.05 for turn, (_, at) in enumerate(arrived))
-            shown = theatre.state.counters.render()
-            assert 'wxgate_limit_passed_total{limit="slow"} 6' in shown
-
-    asyncio.run(run())
-
-
-def test_a_restart_goes_on_at_the_rate(stage: Stage) -> None:
-    """What waits lies in the journal; the pace is a matter of the rules."""
-    text = LOG + "\n[[limit]]\n" + PACE.replace("20/s", "1/h")
-    theatre = stage(text)
-
-    async def first() -> None:
-        async with theatre.gateway:
-            for _ in range(3):
-                assert (await theatre.play("shop", "text")).status == 200
-            await theatre.counted(1)
-
-    async def second() -> None:
-        again = stage(text.replace("1/h", "20/s"))
-        async with again.gateway:
-            await again.counted(2)
-
-    asyncio.run(first())
-    asyncio.run(second())
-
-
 BOTH = (
     '\n[[limit]]\nname = "all"\nper = "account"\nrate = "50/s"\nburst = 20\n'
     '\n[[limit]]\nname = "types"\nper = "field:MsgType"\nrate = "1000/s"\n'

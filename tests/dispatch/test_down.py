@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from wxgate.dispatch import Limits, Schedule
+from wxgate.dispatch import Limits, Place, Schedule
 from wxgate.errors import (
     SinkGoneError,
 )
@@ -17,6 +17,8 @@ from .world import Service, World, busy, in_order
 
 if TYPE_CHECKING:
     import pytest
+
+WORKERS = 8
 
 
 def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
@@ -50,6 +52,37 @@ def test_a_dead_destination_costs_one_attempt_per_backoff() -> None:
         assert world.left() == []
         assert {round(time - service.log[before][0]) for time, _ in service.log[before:]} == {0}
         assert not world.dispatcher.snapshot()[0].down
+
+    play(run())
+
+
+def test_workers_that_found_it_down_together_do_not_probe_it_together() -> None:
+    """Each draws when, also under what a reload has made of the destination."""
+
+    async def dead(_: str, __: int) -> bytes:
+        raise busy(0)
+
+    async def probes(worlds: list[World], service: Service) -> None:
+        """Have all find it down at once, and demand that each then has a time of its own."""
+        start = loop().time()
+        for worker, world in enumerate(worlds):
+            for at in range(5):
+                world.record(f"{worker}-{at}-{start}")
+        await asyncio.sleep(1)
+        assert all(one.dispatcher.snapshot()[0].down for one in worlds)
+        times = [time - start for time, _ in service.log if time > start]
+        assert len(set(times)) == len(times) == WORKERS
+        assert all(0.5 <= time < 1 for time in times)
+
+    async def run() -> None:
+        first, second = Service(dead), Service(dead)
+        worlds = [World(first, seed=None) for _ in range(WORKERS)]
+        for world in worlds:
+            world.resume()
+        await probes(worlds, first)
+        for world in worlds:
+            world.dispatcher.apply({0: Place("x:0", second)}, lambda *_: (0,))
+        await probes(worlds, second)
 
     play(run())
 

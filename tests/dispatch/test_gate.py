@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wxgate.dispatch.gate import Gate
 from wxgate.dispatch.lane import Item, Lane
@@ -13,20 +14,23 @@ from wxgate.guard.breaker import Rules
 
 from .world import Message
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LIMITS = Limits(
     retry=Schedule(first=1.0, factor=2.0, max=60.0, budget=0.0, budget_floor=1.0),
     breaker=Rules(in_a_row=5, calls=1000),
 )
 
 
-def gate() -> Gate:
-    """A gate without jitter."""
-    return Gate(LIMITS, lambda: 1.0, 100.0)
+def gate(random: Callable[[], float] = lambda: 1.0) -> Gate:
+    """A gate, without jitter unless something else is drawn."""
+    return Gate(LIMITS, random, 100.0)
 
 
-def closed() -> Gate:
+def closed(random: Callable[[], float] = lambda: 1.0) -> Gate:
     """A gate that closed at 100."""
-    one = gate()
+    one = gate(random)
     fail = partial(one.failed, (0, 100.0), 100.0, first=True, after=None)
     assert [fail() for _ in range(5)] == [False] * 4 + [True]
     return one
@@ -53,6 +57,16 @@ def test_closed_it_admits_a_probe_on_the_schedule_of_retries() -> None:
     assert one.admits(101.0)
     assert one.failed(one.begin(101.0), 102.0, first=False, after=None)
     assert one.breaker.waits_until == 104.0
+
+
+def test_when_it_admits_a_probe_is_drawn_each_time() -> None:
+    """Of the second half of the time: gates that closed together do not admit theirs together."""
+    draws = iter([0.0, 0.5, 0.25])
+    one = closed(lambda: next(draws))
+    assert one.breaker.waits_until == 100.5
+    for now, until in ((100.5, 100.5 + 0.75 * 2), (102.0, 102.0 + 0.625 * 4)):
+        assert one.failed(one.begin(now), now, first=False, after=None)
+        assert one.breaker.waits_until == until
 
 
 def test_it_waits_as_long_as_the_destination_asks() -> None:

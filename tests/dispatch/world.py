@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -212,10 +213,10 @@ class World:
         self,
         *services: Service,
         limits: Limits | None = None,
-        seed: float = 1.0,
+        seed: float | None = 1.0,
         pacing: Pacing | None = None,
     ) -> None:
-        """Wire it; ``seed`` is what the random source always says."""
+        """Wire it; ``seed`` is what the random source always says; None for a real one."""
         self._pacing = pacing
         self.log = Memory()
         self.graves = Graveyard()
@@ -228,16 +229,20 @@ class World:
         """Make another dispatcher on the same journal, as after a restart."""
         names = [f"x:{at}" for at in range(len(self.services))]
         self.board = Board(names, max(1, len(names)))
-        self.dispatcher = Dispatcher(
+        make = partial(Dispatcher, random=self._draw) if self._seed is not None else Dispatcher
+        self.dispatcher = make(
             [Place(f"x:{at}", one, self._limits) for at, one in enumerate(self.services)],
             nodes=lambda _, stored: (stored.seq % 3,),
             dead=self.graves,
             clock=loop().wall,
-            random=lambda: self._seed,
             publish=self.board.publish,
             pacing=self._pacing,
         )
         return self.dispatcher
+
+    def _draw(self) -> float:
+        assert self._seed is not None
+        return self._seed
 
     def resume(self) -> None:
         """Read what the journal holds."""

@@ -164,7 +164,7 @@ class Gateway:
         return self.process is not None and self.process.returncode is None
 
     def write(self) -> None:
-        """Write the configuration."""
+        """Write the configuration, as an editor does: nobody reads half of one."""
         text = _CONFIG.format(
             listen=self.listen,
             admin=self.admin,
@@ -179,8 +179,9 @@ class Gateway:
             overload=self.setup.overload,
             keys=self.setup.keys,
         )
-
-        self.config.write_text(text)
+        fresh = self.config.with_suffix(".fresh")
+        fresh.write_text(text)
+        fresh.replace(self.config)
 
     def player(self, *, newest: bool = False, name: str = "shop") -> Player:
         """WeChat's part towards an account; under the ``newest`` keys, or the current ones."""

@@ -83,11 +83,10 @@ class Sum:
         self.seed = run["seed"]
 
 
-def table(lines: list[str]) -> str:
+def table(runs: list[dict[str, Any]]) -> str:
     """The table, a line for each row of the catalogue that was run."""
     sums: dict[str, Sum] = {}
-    for line in lines:
-        run = json.loads(line)
+    for run in runs:
         sums.setdefault(run["row"].split("_", 1)[0].upper(), Sum()).add(run)
     rows = [
         f"| {row} | {what} | {one.cycles:,} | {one.acknowledged:,} | {one.lost} "
@@ -102,20 +101,28 @@ def table(lines: list[str]) -> str:
     return "\n".join([*head, *rows])
 
 
-def written(page: str, made: str) -> str:
-    """The page with the table between its markers. Raises ``ValueError`` if it has none."""
+def made(runs: list[dict[str, Any]]) -> str:
+    """What is written: of which tree it is said, as ``git describe`` names it, and the table."""
+    commits = ", ".join(
+        f"`{one}`" for one in dict.fromkeys(run.get("commit", "unknown") for run in runs)
+    )
+    return f"Made at commit {commits}.\n\n{table(runs)}"
+
+
+def written(page: str, text: str) -> str:
+    """The page with a text between its markers. Raises ``ValueError`` if it has none."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         reason = "the page has no place for the table"
         raise ValueError(reason)
-    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
 def main(results: str, page: str = str(ROOT / "docs/guarantees.md")) -> None:
     """Read the results, write the page."""
-    made = table(Path(results).read_text().splitlines())
-    Path(page).write_text(written(Path(page).read_text(), made))
+    runs = [json.loads(line) for line in Path(results).read_text().splitlines()]
+    Path(page).write_text(written(Path(page).read_text(), made(runs)))
 
 
 if __name__ == "__main__":

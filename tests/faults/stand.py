@@ -8,9 +8,11 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,22 +211,34 @@ def record(
     cycles: int,
 ) -> None:
     """Write down the result of a run, if somebody collects them."""
-    if not RESULTS:
-        return
     explained, unexplained = oracle.repeated(driver.books, shelf, outages)
-    line = {
-        "row": row,
-        "cycles": cycles,
-        "sent": len(driver.books.said),
-        "acknowledged": len(driver.books.acknowledged),
-        "lost": lost,
-        "around_kills": explained.total(),
-        "otherwise": len(unexplained),
-        "restart": max((one.up - one.down for one in outages), default=0.0),
-        "seed": SEED,
-    }
-    with Path(RESULTS).open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    write_down(
+        row=row,
+        cycles=cycles,
+        sent=len(driver.books.said),
+        acknowledged=len(driver.books.acknowledged),
+        lost=lost,
+        around_kills=explained.total(),
+        otherwise=len(unexplained),
+        restart=max((one.up - one.down for one in outages), default=0.0),
+    )
+
+
+def write_down(**line: object) -> None:
+    """Add a line for ``report.py`` to where results are collected, if they are."""
+    if RESULTS:
+        with Path(RESULTS).open("a") as file:
+            file.write(json.dumps({**line, "seed": SEED, "commit": commit()}) + "\n")
+
+
+@cache
+def commit() -> str:
+    """Which tree is tested: asked once, for a run takes hours in which others go on."""
+    command = ("git", "describe", "--always", "--dirty")
+    said = subprocess.run(
+        command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return said.stdout.strip() or "unknown"
 
 
 async def idle(run: Stand) -> None:

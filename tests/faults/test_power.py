@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import number
-from .stand import RESULTS, SEED
+from .stand import SEED, write_down
 
 CUTS = number("FAULT_POWER_CUTS", 2000)
 _ROOT = Path(__file__).parents[2]
@@ -40,16 +39,12 @@ def test_a6_power_cuts(row: str) -> None:
     assert found, done.stdout
     cuts, _, acknowledged = map(int, found.groups())
     assert cuts >= CUTS
-    if RESULTS:
-        line = {
-            "row": row,
-            "cycles": cuts,
-            "acknowledged": acknowledged,
-            "lost": 0,
-            "around_kills": 0,
-            "otherwise": 0,
-            "restart": 0.0,
-            "seed": SEED,
-        }
-        with Path(RESULTS).open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    write_down(
+        row=row,
+        cycles=cuts,
+        acknowledged=acknowledged,
+        lost=0,
+        around_kills=0,
+        otherwise=0,
+        restart=0.0,
+    )

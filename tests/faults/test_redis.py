@@ -136,6 +136,25 @@ def test_c2_paused(row: str, tmp_path: Path, keeper: Keeper) -> None:
     under(row, tmp_path, keeper.url, fault)
 
 
+@pytest.mark.parametrize("seconds", [0.5, slow(5.0)])
+@kept_by("valkey9", slow("cluster-redis8"), *OTHERS)
+def test_c2_slow(row: str, tmp_path: Path, keeper: Keeper, seconds: float) -> None:
+    """It answers everything, and too late: a little later than it is waited for, or much."""
+
+    async def run() -> None:
+        async with between(keeper.group) as line:
+
+            async def fault(on: Fleet) -> None:
+                line.slow(seconds)
+                await on.until_modes("alone", "merging")
+                await asyncio.sleep(0.7)  # how long it is slow, once nobody waits for it
+                line.calm()
+
+            await undergo(row, tmp_path, line.url, fault)
+
+    uvloop.run(run())
+
+
 @kept_by("valkey9", slow("cluster-redis8"), *OTHERS)
 def test_c3_flushed(row: str, tmp_path: Path, keeper: Keeper) -> None:
     """It forgets everything, again and again."""
@@ -181,6 +200,21 @@ def test_c5_made_a_replica(row: str, tmp_path: Path, keeper: Keeper) -> None:
         keeper.server.say("REPLICAOF", "127.0.0.1", "1")
         await on.until_modes("alone", "merging")
         keeper.server.say("REPLICAOF", "NO", "ONE")
+
+    under(row, tmp_path, keeper.url, fault)
+
+
+@kept_by("valkey9", slow("redis8"), slow("redis7"), slow("valkey8"))
+def test_c5_cannot_save(row: str, tmp_path: Path, keeper: Keeper) -> None:
+    """MISCONF: its disk fails, and it takes no writes until it has been saved."""
+
+    async def fault(on: Fleet) -> None:
+        await asyncio.to_thread(keeper.server.cannot_save)
+        await on.until_modes("alone", "merging")
+        for gateway in on.gateways:
+            on.hold("MISCONF" in gateway.said(), "it is out of use for something else")
+        await asyncio.sleep(0.5)  # how long it cannot
+        await asyncio.to_thread(keeper.server.can_save)
 
     under(row, tmp_path, keeper.url, fault)
 

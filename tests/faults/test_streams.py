@@ -116,7 +116,18 @@ async def without_replicas(keeper: Keeper) -> None:
     server.configure(min_replicas_to_write=0)
 
 
-@pytest.mark.parametrize("fault", [full, silent, without_replicas], ids=lambda one: one.__name__)
+async def unable_to_save(keeper: Keeper) -> None:
+    """MISCONF, until its disk is well."""
+    server = primary(keeper)
+    await asyncio.to_thread(server.cannot_save)
+    await asyncio.sleep(0.8)  # for how long
+    await asyncio.to_thread(server.can_save)
+
+
+NO_WRITES = [full, silent, without_replicas, slow(unable_to_save)]
+
+
+@pytest.mark.parametrize("fault", NO_WRITES, ids=lambda one: one.__name__)
 @held_by("valkey9")
 def test_c5_redis_takes_nothing_for_a_while(
     row: str, tmp_path: Path, keeper: Keeper, fault: Callable[[Keeper], Awaitable[None]]

@@ -38,6 +38,15 @@ class Between:
             chaos = chance.choice(self.proxies)
             chaos.up, chaos.down = chance.choice([(cut, Manner()), (Manner(), cut)])
             chaos.cut()
+        self.calm()
+
+    def slow(self, seconds: float) -> None:
+        """Have each of a server's answers come so much later."""
+        for chaos in self.proxies:
+            chaos.down = Manner(delay=seconds)
+
+    def calm(self) -> None:
+        """Pass everything on from now on."""
         for chaos in self.proxies:
             chaos.calm()
 

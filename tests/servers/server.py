@@ -140,6 +140,32 @@ class Server:
         for name, value in settings.items():
             self.say("CONFIG", "SET", name.replace("_", "-"), str(value))
 
+    def cannot_save(self) -> None:
+        """Have it fail to write its data to disk, for which it refuses all writes (MISCONF)."""
+        # A folder in the place of the file: root may write anywhere else.
+        (self._dump / "taken").mkdir(parents=True)
+        self.configure(save="3600 1", stop_writes_on_bgsave_error="yes")
+        assert self._saves() == "err", "it could be saved all the same"
+
+    def can_save(self) -> None:
+        """Have it write its data to disk, and take writes again."""
+        (self._dump / "taken").rmdir()
+        self._dump.rmdir()
+        assert self._saves() == "ok", self.log.read_text()
+
+    @property
+    def _dump(self) -> Path:
+        return self.folder / "dump.rdb"
+
+    def _saves(self) -> str:
+        """Save, and say how that ended."""
+        self.say("BGSAVE")
+        last = time.monotonic() + _PATIENCE
+        while (told := self.say("INFO", "persistence"))["rdb_bgsave_in_progress"]:
+            assert time.monotonic() < last, f"it does not end\n{self.log.read_text()}"
+            time.sleep(_LOOK)
+        return str(told["rdb_last_bgsave_status"])
+
     def pause(self) -> None:
         """Stop it: connections stand, and nothing answers."""
         self._signal(signal.SIGSTOP)

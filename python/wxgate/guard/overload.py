@@ -3,8 +3,8 @@
 After the overload control of WeChat's own back end, DAGOR (Zhou et al., 2018): too much is when
 what is let in has to queue for too long. Then, window by window, the level from which on messages
 are refused goes down until what is let in is what can be served, and comes back in small steps.
-Levels are classes by business, and users by hash within a class: whoever gets through, gets through
-with all of one conversation.
+Levels are classes by business, and users by hash within a class. They say nothing of what is
+refused unread, which is most of it where more comes than can be read: that is refused evenly.
 """
 
 from __future__ import annotations

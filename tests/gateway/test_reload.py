@@ -16,9 +16,11 @@ from .services import Scripted
 from .theatre import ask, until
 
 if TYPE_CHECKING:
+    from servers.server import Server
     from wxgate import Event
 
     from .conftest import Stage
+    from .theatre import Theatre
 
 LOG = '[[route]]\nto = "log:"\n'
 
@@ -112,6 +114,50 @@ def test_what_cannot_be_taken_is_refused_as_a_whole(
             assert (generation.number, generation.settings.server.max_in_flight) == (1, 1024)
             assert results(theatre)["invalid"] == 1
             assert (await theatre.play("shop", "text")).status == 200
+
+    asyncio.run(run())
+
+
+PLACE = """
+[state.redis]
+url = "{url}"
+user = "wxgate"
+password = "file:redis_password"
+budget = 1.0
+"""
+
+
+def test_the_password_of_the_state_turns_as_the_docs_say(
+    stage: Stage, own_redis: Server, tmp_path: Path
+) -> None:
+    """Two at once in Redis, and a restart: until then no reload is taken, be it for anything."""
+    own_redis.say("ACL", "SETUSER", "wxgate", "on", ">old", "~*", "+@all")
+    file = tmp_path / "redis_password"
+    file.write_text("old")
+    theatre = stage(LOG + PLACE.format(url=own_redis.url))
+
+    async def shares(one: Theatre, reconnects: int = 0) -> None:
+        store = one.state.stores.shared
+        assert store is not None
+        await until(lambda: store.is_shared and store.tally.reconnects >= reconnects)
+
+    async def run() -> None:
+        async with theatre.gateway as gateway:
+            await shares(theatre)
+            own_redis.say("ACL", "SETUSER", "wxgate", ">new")
+            file.write_text("new")
+            for count, more in enumerate(("", "max_in_flight = 7\n"), 1):
+                rewrite(theatre, "[server]\n", f"[server]\n{more}")
+                with pytest.raises(ConfigError, match=r"state\.redis\.password.* needs a restart"):
+                    await gateway.reload()
+                assert results(theatre)["invalid"] == count
+            own_redis.say("CLIENT", "KILL", "TYPE", "normal")
+            await shares(theatre, 1)
+        after = theatre.restarted()
+        async with after.gateway:
+            own_redis.say("ACL", "SETUSER", "wxgate", "<old")
+            own_redis.say("CLIENT", "KILL", "TYPE", "normal")
+            await shares(after, 1)
 
     asyncio.run(run())
 

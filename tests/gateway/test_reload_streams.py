@@ -18,6 +18,7 @@ from .theatre import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .conftest import Stage
 
@@ -101,6 +102,30 @@ def test_a_server_that_is_gone_is_left_for_another_under_load(
     accepted = asyncio.run(run())
     own_redis.resume()
     assert len(appended(own_redis, redis_server)) == accepted
+
+
+def test_the_password_of_a_stream_turns_as_the_docs_say(
+    stage: Stage, own_redis: Server, tmp_path: Path
+) -> None:
+    """Its user has both for a while; the gateway takes up the new one at a reload."""
+    own_redis.say("ACL", "SETUSER", "wxgate", "on", ">old", "~*", "+@all")
+    file = tmp_path / "redis_password"
+    file.write_text("old")
+    user = 'user = "wxgate", password = "file:redis_password"'
+
+    async def run() -> int:
+        theatre = stage(table(own_redis).replace(" }", f", {user} }}") + ROUTE)
+        async with flowing(theatre) as flow:
+            own_redis.say("ACL", "SETUSER", "wxgate", ">new")
+            file.write_text("new")
+            assert await theatre.gateway.reload()
+            own_redis.say("ACL", "SETUSER", "wxgate", "<old")
+            own_redis.say("CLIENT", "KILL", "TYPE", "normal")
+            await flow.more(50)
+        return flow.accepted
+
+    accepted = asyncio.run(run())
+    assert len(appended(own_redis)) == accepted
 
 
 @pytest.mark.parametrize("after", ["timeout = 2.5", "partitions = 3", "partitions = 16"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-import gateway
 import install
+import ours
 from contender import HERE, Contender, Installed
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from contender import Place
 
-OURS = Contender("wxgate", "wxgate", gateway.shared, role="wxgate", local=True)
+OURS = Contender("wxgate", "wxgate", ours.shared, role="wxgate", local=True)
 """What everything else is measured beside."""
 
 
@@ -98,7 +98,7 @@ def _python(
 
 ALL = (
     Contender(
-        "embedded", "wxgate, claims in its process", gateway.embedded, role="wxgate", local=True
+        "embedded", "wxgate, claims in its process", ours.embedded, role="wxgate", local=True
     ),
     Contender("fastapi", "FastAPI, uvicorn, wechatpy, redis-py", _fastapi),
     Contender("flask", "Flask, gunicorn, WeRoBot, redis-py", _flask),
@@ -113,14 +113,14 @@ ALL = (
     Contender(
         "granian-rsgi",
         "granian RSGI, empty",
-        gateway.empty("rsgi"),
+        ours.empty("rsgi"),
         role="limit",
         local=True,
     ),
     Contender(
         "granian-asgi",
         "granian ASGI, empty",
-        gateway.empty("asginl"),
+        ours.empty("asginl"),
         role="limit",
         local=True,
     ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-import gateway
+import ours
 from contender import HERE, Contender, Installed
 from figures import Row
 from measure import Plan, pair
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _way(name: str) -> Contender:
     def install() -> Installed:
-        shared = gateway.shared()
+        shared = ours.shared()
 
         def command(place: Place) -> list[str]:
             shared.command(place)  # writes the configuration

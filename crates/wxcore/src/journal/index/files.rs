@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use super::{Builder, Fact, Header, Ids, IndexError, Plain, Replies, Section, claims_only};
 use crate::journal::entry::Entry;
@@ -17,6 +18,11 @@ use crate::journal::segment::{self, Found};
 use crate::journal::sidecar::{Claim, Place, Sidecar};
 use crate::journal::survey::{Outcome, Record, survey};
 use crate::time::UnixMillis;
+
+/// Records between two moments in which others may run; some 0.1 ms.
+const AT_ONCE: usize = 64;
+/// Bytes that are read at once; as long.
+const PIECE: usize = 256 * 1024;
 
 /// The name of the index of segment `number`.
 pub fn file_name(number: u64) -> String {
@@ -55,7 +61,12 @@ pub(crate) fn index(
         builder.void(seqs.clone());
     }
     let mut destinations = Destinations::default();
+    let mut seen = 0_usize;
     let outcome = survey(bytes, header, key, |record| {
+        seen += 1;
+        if seen.is_multiple_of(AT_ONCE) {
+            give_way();
+        }
         destinations.follow(&record);
         push(&mut builder, &record, &destinations);
         visit(&record, &destinations);
@@ -376,7 +387,21 @@ pub(crate) fn cut(
 pub(crate) fn read_whole(file: &dyn File) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut bytes = vec![0; length];
-    let read = read_full_at(file, &mut bytes, 0)?;
+    let mut read = 0;
+    for piece in bytes.chunks_mut(PIECE) {
+        let count = read_full_at(file, piece, read as u64)?;
+        read += count;
+        if count < piece.len() {
+            break;
+        }
+        give_way();
+    }
     bytes.truncate(read);
     Ok(bytes)
+}
+
+/// Lets a thread run that waits for this one's processor. A segment is 35 ms of work, and the committer,
+/// whom messages wait for, does not take the place of a thread that runs.
+fn give_way() {
+    thread::yield_now();
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,13 @@ from wxgate.bench.day.stand import standing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from carry.still import Still
     from wxgate.bench.day.stand import Stand
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from carry.still import watched
 from servers.flavour import VALKEY_9
 from servers.server import Server
 
@@ -68,20 +72,23 @@ def run(course: Course) -> dict[str, dict[str, Any]]:
 
 async def _run(setting: Setting, course: Course, folder: Path) -> dict[str, Any]:
     rates = []
-    async with standing(folder, setting, _FORGED) as stand:
-        await stand.stretch(course.rates[0], course.seconds)
-        for rate in course.rates:
-            seen = await _stretch(stand, rate, course.seconds)
-            rates.append(seen)
-            if seen["lost"] > seen["sent"] * (1 - _ENOUGH):
-                break
-        half = carried(rates) / 2
-        again = [await _stretch(stand, half, course.seconds) for _ in range(course.rounds)]
+    with watched() as still:
+        async with standing(folder, setting, _FORGED) as stand:
+            await stand.stretch(course.rates[0], course.seconds)
+            for rate in course.rates:
+                seen = await _stretch(stand, still, rate, course.seconds)
+                rates.append(seen)
+                if seen["lost"] > seen["sent"] * (1 - _ENOUGH):
+                    break
+            half = carried(rates) / 2
+            again = [
+                await _stretch(stand, still, half, course.seconds) for _ in range(course.rounds)
+            ]
     return {"rates": rates, "half": again}
 
 
-async def _stretch(stand: Stand, rate: float, seconds: float) -> dict[str, Any]:
-    before = usage.cpu_seconds(stand.gateway.pid)
+async def _stretch(stand: Stand, still: Still, rate: float, seconds: float) -> dict[str, Any]:
+    before, began = usage.cpu_seconds(stand.gateway.pid), time.monotonic()
     played = await stand.stretch(rate, seconds)
     spent = usage.cpu_seconds(stand.gateway.pid) - before
     counts, slip = played.seen.counts, played.seen.slip
@@ -95,6 +102,7 @@ async def _stretch(stand: Stand, rate: float, seconds: float) -> dict[str, Any]:
         "cpu": spent / counts.messages * 1e6,
         "slip": slip.share,
         "counts": slip.trusted,
+        "still": still.longest(began),
         "latency": msgspec.to_builtins(played.seen.latency),
     }
 

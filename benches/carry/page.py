@@ -18,8 +18,10 @@ counted at the far end; one worker; the player and the far end (and the Redis, w
 on the same {cores} cores. Messages of all kinds, users by Zipf, 1 % of the calls forged. Latency
 runs from the intended time of sending. *Late* is the share of calls that the player took up more
 than a millisecond after their time: above 1 % the latencies are its own too, and stand in brackets.
-They count for nothing: not for what is carried, nor for any target. *Behind* is how long after the
-last acknowledgement the last message had arrived.
+They count for nothing: not for what is carried, nor for any target. *Still* is how long the machine
+itself stood still at most, as a process saw that goes before all others and wakes every half
+millisecond: nobody's latency is shorter then. *Behind* is how long after the last acknowledgement
+the last message had arrived.
 
 """
 _HALF = """\
@@ -72,11 +74,20 @@ def _curve(seen: list[dict[str, Any]]) -> str:
             *_counted(one),
             f"{one['cpu']:.0f}",
             f"{one['slip']:.1%}",
+            f"{one['still']:.1f}",
             f"{one['behind']:.2f}",
         )
         for one in seen
     ]
-    head = ("messages/s", "acknowledged", *_HEADS, "CPU µs a message", "late", "behind s")
+    head = (
+        "messages/s",
+        "acknowledged",
+        *_HEADS,
+        "CPU µs a message",
+        "late",
+        "still ms",
+        "behind s",
+    )
     return table(head, rows)
 
 
@@ -95,8 +106,9 @@ def _half(seen: dict[str, list[dict[str, Any]]]) -> str:
             for name in ("p50", "p90", "p99", "p999")
         )
         rate, cpu = rounds[0]["rate"], Row(tuple(one["cpu"] for one in rounds)).text()
-        rows.append((f"to a {to}", f"{rate:,.0f}", f"{len(fair)}", *figures, cpu))
-    head = ("", "messages/s", "rounds that count", *_HEADS[:-1], "CPU µs a message")
+        still = Row(tuple(one["still"] for one in rounds)).text()
+        rows.append((f"to a {to}", f"{rate:,.0f}", f"{len(fair)}", *figures, still, cpu))
+    head = ("", "messages/s", "rounds that count", *_HEADS[:-1], "still ms", "CPU µs a message")
     rounds = len(next(iter(seen.values())))
     return _HALF.format(rounds=rounds) + table(head, rows) + "\n"
 

@@ -88,6 +88,10 @@ def _beside(pairs: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         ratio = ours.over(other) if at_most else other.over(ours)
         met = ratio.median <= times if at_most else ratio.median >= times
         yield what, target, f"{ratio.text()}×", verdict(met=met)
+        if at_most:
+            loaded = values(pair["wxgate"]["loaded"]).over(values(pair["other"]["loaded"]))
+            met = verdict(met=loaded.median <= times)
+            yield "↳ at equal load, half of what wxgate carries", target, f"{loaded.text()}×", met
 
 
 def _of_each(rivals: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:

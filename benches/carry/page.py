@@ -19,8 +19,8 @@ on the same {cores} cores. Messages of all kinds, users by Zipf, 1 % of the call
 runs from the intended time of sending. *Late* is the share of calls that the player took up more
 than a millisecond after their time: above 1 % the latencies are its own too, and stand in brackets.
 They count for nothing: not for what is carried, nor for any target. *Still* is how long the machine
-itself stood still at most, as a process saw that goes before all others and wakes every half
-millisecond: nobody's latency is shorter then. *Behind* is how long after the last acknowledgement
+itself stood still at most, as a process saw that goes before all others and wakes every three
+milliseconds: nobody's latency is shorter then. *Behind* is how long after the last acknowledgement
 the last message had arrived.
 
 """

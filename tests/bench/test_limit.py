@@ -49,12 +49,18 @@ def test_the_limit_is_told_target_by_target(parts: dict[str, ModuleType]) -> Non
     text = limit_of(
         parts,
         {
-            "granian-rsgi": pair("granian", "limit", {"cpu": [90.0, 88.0]}, {"cpu": [30.0, 44.0]}),
+            "granian-rsgi": pair(
+                "granian",
+                "limit",
+                {"cpu": [90.0, 88.0], "loaded": [110.0, 90.0]},
+                {"cpu": [30.0, 44.0], "loaded": [100.0, 75.0]},
+            ),
             "go-silenceper": pair("Go", "peer", {}, {"cpu": [160.0]}),
         },
     )
     for end in (
         "| ≤ 1.5× | 2.50 (2.00–3.00)× | **not met** |",
+        "of what wxgate carries | ≤ 1.5× | 1.15 (1.10–1.20)× | met |",
         "| ≥ 10× | – | not measured |",
         "| ≥ 1.5× | 2.00× | met |",
         "6,500/s, to a stream | < 2 ms | 1.90 (1.80–2.30) ms | met |",

@@ -51,7 +51,7 @@ ROWS = {
     "D8": "half of the load, or all of it, is one node's or one user's",
     "D11": "workers of a stream killed, stopped, and killed by a message",
     "E1": "10,000 callers slow with heads or bodies, or deaf to answers",
-    "E10": "50,000 silent connections",
+    "E10": "50,000 silent connections; one address with more than it may",
     "E12": "clients leave in the middle of a request",
     "F1": "one, two, three and ten times as many messages as can be taken",
     "F2": "from nothing to a peak and back",

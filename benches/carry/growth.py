@@ -157,6 +157,8 @@ def _environment(more: tuple[tuple[str, str], ...]) -> Iterator[None]:
 
 
 async def _cost(row: _Row, messages: int) -> float:
+    # A message is told by its number and the second in which its run began.
+    await asyncio.sleep(1.0 - time.time() % 1.0)
     parts = [Part(one.name, row.variant.what, 1.0) for one in row.accounts]
     run = plan.Run(
         address=f"127.0.0.1:{row.world.ports.listen}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wxgate.bench import plan
+from wxgate.bench import leftovers, plan
 from wxgate.bench.day import stage
 from wxgate.bench.day.carried import Played
 from wxgate.bench.day.tally import Taken
@@ -172,12 +172,6 @@ async def _taken(port: int, *, ids: bool) -> Taken:
 
 
 async def _emptied(url: str, prefix: str) -> None:
-    """Remove all keys of a day, the claims that would end by themselves too."""
     client = connect(RedisPlace(url=RedisUrl.parse(url)), _PATIENT_S)
-    cursor = None
-    while cursor != 0:
-        # A payment's claim stays for a day: there are a million of them after a whole one.
-        cursor, keys = await client.scan(cursor or 0, match=f"*{prefix}*", count=10_000)
-        if keys:
-            await client.unlink(*keys)
+    await leftovers.remove(client, prefix)
     await close(client)

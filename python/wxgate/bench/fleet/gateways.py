@@ -15,6 +15,7 @@ from wxcore._wxcore import Claims
 from wxcore._wxcore import Limits as OwnLimits
 
 from wxgate import descriptors
+from wxgate.bench import leftovers
 from wxgate.errors import StoreError
 from wxgate.limits import Limits
 from wxgate.metrics import Counters, Layout
@@ -108,7 +109,7 @@ async def standing(nodes: int, url: str) -> AsyncIterator[Fleet]:
         await client.ping()
         async with _open(settings, nodes) as claims:
             yield Fleet(claims, Clock(client, settings.prefix))
-        await _emptied(client, settings.prefix)
+        await leftovers.remove(client, settings.prefix)
     finally:
         await close(client)
 
@@ -143,11 +144,3 @@ def _node(settings: Redis, nodes: int) -> RedisClaims:
     own = Claims(state.max_claims, state.max_answers, time.time_ns() // 1_000_000)
     limits = OwnLimits(state.max_limits, state.parts)
     return RedisClaims(settings, own, Limits((), (), limits, Counters(Layout((), (), 1))))
-
-
-async def _emptied(client: Client, prefix: str) -> None:
-    cursor = None
-    while cursor != 0:
-        cursor, keys = await client.scan(cursor or 0, match=f"{{{prefix}}}:*", count=10_000)
-        if keys:
-            await client.unlink(*keys)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bare import GRANIAN
 from contender import HERE, Installed
 from wechat import APPID
 
@@ -33,12 +34,6 @@ aes_key = ["env:SHOP_AES_KEY"]
 [[route]]
 to = "stream:callbacks"
 """
-# As wxgate sets granian up, so that only what runs on top of it differs.
-_GRANIAN = (
-    *("--workers", "1", "--runtime-threads", "1", "--runtime-mode", "st", "--loop", "uvloop"),
-    *("--http", "1", "--no-ws", "--backlog", "4096", "--backpressure", "4096"),
-    *("--log-level", "warning"),
-)
 
 
 def shared() -> Installed:
@@ -56,7 +51,7 @@ def empty(interface: str) -> Callable[[], Installed]:
     at = {"rsgi": "empty:rsgi", "asginl": "empty:asgi"}[interface]
 
     def command(place: Place) -> list[str]:
-        start = [str(_BIN / "granian"), *_GRANIAN, "--interface", interface]
+        start = [str(_BIN / "granian"), *GRANIAN, "--interface", interface]
         return [*start, "--port", str(place.port), at]
 
     apps = str(HERE.parent / "process/apps")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import client
+from bare import GRANIAN
 from wechat import AES_KEY, APPID, TOKEN
 from wxgate.sim.demo.process import free_port
 
@@ -48,12 +49,6 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(ROOT / ".cache/bytecode"),
 }
-# As wxgate sets granian up, so that only what runs on top of it differs.
-_GRANIAN = (
-    *("--workers", "1", "--runtime-threads", "1", "--runtime-mode", "st", "--loop", "uvloop"),
-    *("--http", "1", "--no-ws", "--backlog", "4096", "--backpressure", "4096"),
-    *("--log-level", "warning"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Server:
 
 def servers(upstream: int) -> list[Server]:
     """All that can run here; ``upstream`` is the receiver's port."""
-    granian = (str(_BIN / "granian"), *_GRANIAN, "--interface")
+    granian = (str(_BIN / "granian"), *GRANIAN, "--interface")
     return [
         Server("wxgate, to `log:`", to="log:"),
         Server("wxgate, to a Python handler", to="python:handler:take"),

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -298,18 +299,26 @@ def test_without_the_store_each_node_keeps_to_its_part(
     assert asyncio.run(run()).count(200) == passed
 
 
+def two_nodes(stage: Stage, redis: str) -> list[Theatre]:
+    """Two nodes that share a Redis, and a limit of 12 at once and next to nothing after that."""
+    state = f'[state]\nnodes = 2\n[state.redis]\nurl = "{redis}"\nbudget = 1.0\n'
+    text = limit(ONE.replace("burst = 1", "burst = 12"))
+    return [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
+
+
+async def passing(nodes: list[Theatre], calls: int) -> int:
+    """How many of so many messages at once pass, to the nodes in turn."""
+    answers = [nodes[at % 2].play("shop", "text") for at in range(calls)]
+    return [one.status for one in await asyncio.gather(*answers)].count(200)
+
+
 @pytest.mark.parametrize(("fault", "alone", "back"), [("full", 4, 4), ("emptied", 0, 12)])
 def test_an_outage_lets_pass_the_burst_once_more_at_most(
     stage: Stage, own_redis: Server, fault: str, alone: int, back: int
 ) -> None:
     """Nodes count along what the store let pass; it does not hear what they let pass alone."""
-    state = f'[state]\nnodes = 2\n[state.redis]\nurl = "{own_redis.url}"\nbudget = 1.0\n'
-    text = limit(ONE.replace("burst = 1", "burst = 12"))
-    nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
-
-    async def passed(calls: int) -> int:
-        answers = [nodes[at % 2].play("shop", "text") for at in range(calls)]
-        return [one.status for one in await asyncio.gather(*answers)].count(200)
+    nodes = two_nodes(stage, own_redis.url)
+    passed = partial(passing, nodes)
 
     async def run() -> None:
         async with nodes[0].gateway, nodes[1].gateway:
@@ -336,13 +345,8 @@ def test_a_failover_lets_pass_again_only_what_the_replica_had_not_heard(
     stage: Stage, replicated: Replicated
 ) -> None:
     """C4: the burst, what it missed while it lagged, and what each node let pass alone."""
-    state = f'[state]\nnodes = 2\n[state.redis]\nurl = "{replicated.url}"\nbudget = 1.0\n'
-    text = limit(ONE.replace("burst = 1", "burst = 12"))
-    nodes = [stage(f'{text}{state}[journal]\ndir = "{name}"\n') for name in ("one", "other")]
-
-    async def passed(calls: int) -> int:
-        answers = [nodes[at % 2].play("shop", "text") for at in range(calls)]
-        return [one.status for one in await asyncio.gather(*answers)].count(200)
+    nodes = two_nodes(stage, replicated.url)
+    passed = partial(passing, nodes)
 
     async def run() -> None:
         async with nodes[0].gateway, nodes[1].gateway:
